@@ -1,0 +1,1 @@
+"""The storage workers: from a topic to PostgreSQL, exactly once."""

@@ -1,0 +1,1 @@
+"""One PostgreSQL transaction: fence the offsets, COPY the rows, write dead letters."""

@@ -1,0 +1,1 @@
+"""The `axonpush` command: one module per sub-command, imported when it runs."""

@@ -1,0 +1,1 @@
+"""The control plane: apps, environments, channels, keys and tokens over REST."""

@@ -1,0 +1,1 @@
+"""Whose request this is, and which environment it belongs to."""

@@ -1,0 +1,1 @@
+"""Kafka and PostgreSQL for one machine, from wheels and jars."""

@@ -1,0 +1,1 @@
+"""OTLP and Sentry: bytes to values and values to bytes, without a socket or a clock."""

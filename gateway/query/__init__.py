@@ -1,0 +1,1 @@
+"""The read side: what is stored, for people and consoles."""

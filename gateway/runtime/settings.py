@@ -1,0 +1,147 @@
+"""The settings: every one with its default, its unit and a sentence, in frozen structs that are passed by section."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def _says(sentence: str, *, ge: int | None = None, le: int | None = None) -> Meta:
+    """Describe one setting, and its bounds where it is a number."""
+    return Meta(description=sentence, ge=ge, le=le)
+
+
+def _secret(sentence: str) -> Meta:
+    """Describe a setting whose value is never printed."""
+    return Meta(description=sentence, extra={"secret": True})
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the edge listens, and how long it waits for a client."""
+
+    host: Annotated[str, _says("Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, _says("Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 8080
+    processes: Annotated[int, _says("Edge processes on the one listening socket.", ge=1, le=256)] = 1
+    public_url: Annotated[str, _says("URL that clients use, for DSNs; empty means http://host:port.")] = ""
+    header_timeout_seconds: Annotated[int, _says("Time a client has to send a request's head.", ge=1)] = 10
+    body_timeout_seconds: Annotated[int, _says("Time a client has to send a request's body.", ge=1)] = 30
+    keepalive_timeout_seconds: Annotated[int, _says("Idle connections are closed after this.", ge=1)] = 75
+    drain_delay_seconds: Annotated[
+        int, _says("After SIGTERM readiness is off, but requests are still served for this long.", ge=0)
+    ] = 5
+    shutdown_timeout_seconds: Annotated[int, _says("Requests in flight may take this long to finish.", ge=1)] = 10
+    trusted_proxies: Annotated[
+        tuple[str, ...], _says("Networks (CIDR) of proxies whose X-Forwarded-For and -Proto count.")
+    ] = ()
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much one request may ask for."""
+
+    line_max_bytes: Annotated[int, _says("Longest request line, and longest header line.", ge=1024)] = 16 * KIB
+    headers_max_count: Annotated[int, _says("Most header lines of a request.", ge=8)] = 100
+    body_max_bytes: Annotated[int, _says("Largest request body as sent.", ge=1)] = 20 * MIB
+    otlp_inflated_max_bytes: Annotated[int, _says("Largest OTLP body once decompressed.", ge=1)] = 64 * MIB
+    envelope_inflated_max_bytes: Annotated[int, _says("Largest envelope once decompressed.", ge=1)] = 100 * MIB
+    event_max_bytes: Annotated[int, _says("Largest event-like item of an envelope.", ge=1)] = MIB
+    nesting_max_depth: Annotated[int, _says("Deepest nesting of an OTLP value or of JSON.", ge=1, le=64)] = 16
+    attribute_max_bytes: Annotated[int, _says("Longer attribute values are cut and marked.", ge=1)] = MIB
+    attributes_max_count: Annotated[int, _says("Attributes of an item past this are dropped and marked.", ge=1)] = 1024
+    in_flight_max_bytes: Annotated[
+        int, _says("Bytes of requests in hand, decompressed, above which a process answers 503.", ge=1)
+    ] = 256 * MIB
+    connections_max_count: Annotated[int, _says("Most open connections of a process.", ge=1)] = 10_000
+
+
+class Database(Struct, frozen=True, forbid_unknown_fields=True):
+    """PostgreSQL."""
+
+    url: Annotated[str, _secret("postgresql://user:password@host:port/name; or ?host= a socket's folder.")] = ""
+    pool_max_size: Annotated[int, _says("Most connections of one process.", ge=1)] = 8
+    connect_timeout_seconds: Annotated[int, _says("Time a connection may take.", ge=1)] = 5
+    query_timeout_seconds: Annotated[int, _says("Time a query of the control plane may take.", ge=1)] = 10
+    tls_mode: Annotated[str, _says("disable, prefer, require, verify-ca or verify-full.")] = "prefer"
+    tls_ca_file: Annotated[str, _says("Certificate authority of the server.")] = ""
+    tls_cert_file: Annotated[str, _says("Client certificate.")] = ""
+    tls_key_file: Annotated[str, _says("Key of the client certificate.")] = ""
+
+
+class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
+    """Kafka, and the topics of the environments."""
+
+    bootstrap: Annotated[str, _says("host:port of brokers, separated by commas.")] = ""
+    security_protocol: Annotated[str, _says("PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")] = "PLAINTEXT"
+    sasl_mechanism: Annotated[str, _says("PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")] = "PLAIN"
+    sasl_username: Annotated[str, _says("User for SASL.")] = ""
+    sasl_password: Annotated[str, _secret("Password for SASL.")] = ""
+    tls_ca_file: Annotated[str, _says("Certificate authority of the brokers; empty takes the system's.")] = ""
+    tls_cert_file: Annotated[str, _says("Client certificate.")] = ""
+    tls_key_file: Annotated[str, _says("Key of the client certificate.")] = ""
+    replication_factor: Annotated[int, _says("Copies of each partition; 3 in a cluster.", ge=1)] = 1
+    min_insync_replicas: Annotated[int, _says("Copies that must acknowledge; 2 in a cluster.", ge=1)] = 1
+    retention_hours: Annotated[int, _says("How long a topic keeps a record.", ge=1)] = 168
+    record_max_bytes: Annotated[int, _says("Largest record of a topic.", ge=KIB)] = 20 * MIB
+    batch_max_bytes: Annotated[int, _says("A batch of records is sent when it has grown to this.", ge=KIB)] = MIB
+    linger_ms: Annotated[int, _says("A batch waits this long for more records.", ge=0, le=1000)] = 4
+    publish_timeout_seconds: Annotated[int, _says("Time until an unacknowledged publish is a 503.", ge=1)] = 5
+
+
+class Directory(Struct, frozen=True, forbid_unknown_fields=True):
+    """The edge's copy of apps, environments, channels and keys."""
+
+    peppers: Annotated[
+        str, _secret("version:hex pairs separated by commas; the highest mints, all verify. `openssl rand -hex 32`.")
+    ] = ""
+    credentials_max_count: Annotated[int, _says("Credentials kept in memory.", ge=1)] = 100_000
+    unknown_max_count: Annotated[int, _says("Unknown credential ids remembered as unknown.", ge=1)] = 10_000
+    poll_seconds: Annotated[int, _says("Without notifications the directory is read anew this often.", ge=1)] = 5
+    snapshot_file: Annotated[
+        str, _says("Copy of the directory (digests, no keys) with which the edge starts while PostgreSQL is down.")
+    ] = ""
+
+
+class Worker(Struct, frozen=True, forbid_unknown_fields=True):
+    """The storage worker."""
+
+    environments: Annotated[tuple[str, ...], _says("Serve only environments of these slugs; empty means all.")] = ()
+    excluded_environments: Annotated[tuple[str, ...], _says("Serve all but environments of these slugs.")] = ()
+    batch_max_bytes: Annotated[int, _says("A transaction takes about this many decompressed bytes.", ge=KIB)] = 16 * MIB
+    batch_wait_ms: Annotated[int, _says("A batch that is not full waits this long.", ge=0, le=60_000)] = 100
+    partition_queue_max_bytes: Annotated[
+        int, _says("A partition with this much fetched and not stored is paused.", ge=KIB)
+    ] = 32 * MIB
+    session_timeout_ms: Annotated[int, _says("Kafka takes a silent worker's partitions after this.", ge=1000)] = 6000
+    subscription_refresh_seconds: Annotated[int, _says("New environments are looked for this often.", ge=1)] = 1
+    dead_letter_max_ratio_percent: Annotated[
+        int, _says("The worker stops when more of its last records than this went to the dead letters.", ge=1, le=100)
+    ] = 50
+    slots_max_count: Annotated[int, _says("Most workers of one consumer group.", ge=1, le=10_000)] = 64
+
+
+class Control(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the command line finds the control plane."""
+
+    url: Annotated[str, _says("URL of a gateway, for commands such as `axonpush app list`.")] = ""
+    management_key: Annotated[str, _secret("mk_ key for those commands.")] = ""
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the processes say about themselves."""
+
+    level: Annotated[str, _says("DEBUG, INFO, WARNING or ERROR.")] = "INFO"
+    format: Annotated[str, _says("text or json.")] = "text"
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings by section; AXONPUSH_<SECTION>_<NAME> in the environment, [section] name = in TOML."""
+
+    server: Server = Server()
+    limits: Limits = Limits()
+    database: Database = Database()
+    kafka: Kafka = Kafka()
+    directory: Directory = Directory()
+    worker: Worker = Worker()
+    control: Control = Control()
+    log: Log = Log()

@@ -1,0 +1,1 @@
+"""The stream: publishing to Kafka, and its topics."""

@@ -1,0 +1,95 @@
+"""The directory's values: apps, environments, channels and credentials as the edge resolves requests with them."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Kind(StrEnum):
+    """The kinds of credential; the value is the prefix of the key."""
+
+    API_KEY = "ak"
+    PUBLIC_TOKEN = "pt"  # noqa: S105 (a prefix, not a secret)
+    MANAGEMENT_KEY = "mk"
+
+
+class Ingest(StrEnum):
+    """Whether an environment takes events."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+class Via(StrEnum):
+    """Why a request belongs to its environment: the value of `x-axonpush-resolved-via`."""
+
+    KEY_DEFAULT = "key-default"
+    HEADER_OVERRIDE = "header-override"
+    PUBLIC_TOKEN = "public-token"  # noqa: S105 (a header's value, not a secret)
+
+
+class App(Struct, frozen=True):
+    """An app: what environments, channels and keys belong to."""
+
+    id: str
+    default_environment_id: str | None
+    default_channel_id: int | None
+
+
+class Environment(Struct, frozen=True):
+    """One environment of one app; a deleted one stays as a tombstone."""
+
+    id: str
+    app_id: str
+    slug: str
+    ingest: Ingest = Ingest.OPEN
+    expires_at_ns: int | None = None
+    is_deleted: bool = False
+    source_ref: str | None = None
+
+
+class Channel(Struct, frozen=True):
+    """One channel of one app: a Sentry project id, and where OTLP traffic is filed."""
+
+    id: int
+    app_id: str
+    is_deleted: bool = False
+
+
+class Credential(Struct, frozen=True):
+    """A key or token as it is stored: its digest, and what it may do.
+
+    `digest` is HMAC-SHA-256 of the whole key under the pepper `pepper_version`. `channel_id` is set for public tokens
+    only. `override_environments` holds slugs; None means every live environment of the app. `origins` and `networks`
+    are allow-lists; empty means any.
+    """
+
+    id: str
+    kind: Kind
+    org_id: str
+    digest: bytes
+    pepper_version: int
+    app_id: str | None = None
+    environment_id: str | None = None
+    channel_id: int | None = None
+    allow_environment_override: bool = False
+    override_environments: tuple[str, ...] | None = None
+    origins: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    expires_at_ns: int | None = None
+    is_revoked: bool = False
+
+
+class Resolution(Struct, frozen=True):
+    """Where a request belongs, and why.
+
+    `is_override_ignored` asks for `x-axonpush-override: ignored` in the answer.
+    """
+
+    environment_id: str
+    environment_slug: str
+    via: Via
+    is_override_ignored: bool
+    channel_id: int
+    credential_id: str
