@@ -1,0 +1,98 @@
+"""Administration of the environments' topics: made by whoever makes an environment, never by asking for metadata."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+
+from gateway.runtime.kafka_options import kafka_options
+from gateway.runtime.settings import Kafka
+from schemas.errors import StreamUnavailable
+
+# Room for a record's headers and Kafka's own framing above the largest value.
+_FRAMING_BYTES = 64 * 1024
+_MS_PER_HOUR = 3_600_000
+_TIMEOUT_SECONDS = 10.0
+# Where access rules forbid creation, a topic made beforehand is accepted.
+_ACCEPTABLE = (TopicAlreadyExistsError, TopicAuthorizationFailedError)
+
+
+class KafkaTopics:
+    """`Topics` over Kafka's admin API; connects when it is first asked."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._client: AIOKafkaAdminClient | None = None
+        self._connecting = asyncio.Lock()
+
+    async def ensure(self, partitions_by_topic: Mapping[str, int]) -> None:
+        """See `Topics.ensure`."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                client = await self._connected()
+                existing = await _partition_counts(client, partitions_by_topic)
+                await self._create(client, {t: n for t, n in partitions_by_topic.items() if t not in existing})
+                await _widen(client, {t: n for t, n in partitions_by_topic.items() if n > existing.get(t, n)})
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise StreamUnavailable(f"The topics cannot be made ready: {error!r}.") from error
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _connected(self) -> AIOKafkaAdminClient:
+        async with self._connecting:
+            if self._client is None:
+                client = AIOKafkaAdminClient(
+                    **kafka_options(self._kafka), request_timeout_ms=int(_TIMEOUT_SECONDS * 1000)
+                )
+                try:
+                    await client.start()
+                except BaseException:
+                    await client.close()
+                    raise
+                self._client = client
+            return self._client
+
+    async def _create(self, client: AIOKafkaAdminClient, partitions_by_topic: Mapping[str, int]) -> None:
+        if not partitions_by_topic:
+            return
+        configs = {
+            "max.message.bytes": str(self._kafka.record_max_bytes + _FRAMING_BYTES),
+            "min.insync.replicas": str(self._kafka.min_insync_replicas),
+            "retention.ms": str(self._kafka.retention_hours * _MS_PER_HOUR),
+            "unclean.leader.election.enable": "false",
+        }
+        answer: Any = await client.create_topics(
+            [
+                NewTopic(topic, partitions, self._kafka.replication_factor, topic_configs=configs)
+                for topic, partitions in partitions_by_topic.items()
+            ]
+        )
+        forbidden: list[str] = []
+        for topic, code, *message in answer.topic_errors:
+            if not code:
+                continue
+            error = for_code(code)
+            if not issubclass(error, _ACCEPTABLE):
+                raise error(f"{topic}: {message}")
+            if issubclass(error, TopicAuthorizationFailedError):
+                forbidden.append(topic)
+        if forbidden and (missing := set(forbidden) - set(await _partition_counts(client, forbidden))):
+            raise TopicAuthorizationFailedError(f"May not create, and nobody made beforehand: {sorted(missing)}")
+
+
+async def _partition_counts(client: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[str, int]:
+    """Answer how many partitions each of the topics has that exist."""
+    described: Any = await client.describe_topics(list(topics))
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+async def _widen(client: AIOKafkaAdminClient, partitions_by_topic: Mapping[str, int]) -> None:
+    """Raise partition counts; Kafka cannot lower them."""
+    if partitions_by_topic:
+        await client.create_partitions({topic: NewPartitions(count) for topic, count in partitions_by_topic.items()})
