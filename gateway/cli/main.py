@@ -1,5 +1,74 @@
 """The `axonpush` command: finds the sub-command's module and imports only that."""
 
+import sys
+from importlib import import_module
+from typing import NoReturn
 
-def main() -> None:
-    """Run the command line."""
+import click
+
+from schemas.errors import ConfigError, GatewayError
+
+# Sub-command → its line in the list. The module gateway.cli.<sub-command> holds it under the name `command`, and is
+# imported when the sub-command runs: `axonpush --help` stays fast.
+COMMANDS = {
+    "up": "Start PostgreSQL, Kafka, edge and worker on this machine.",
+    "edge": "Take requests and publish them.",
+    "worker": "Store what was published.",
+    "migrate": "Bring the database to this version's schema.",
+    "config": "Show the settings in effect and where each comes from.",
+    "stats": "Count what is stored and what is waiting.",
+    "app": "Apps: what environments, channels and keys belong to.",
+    "env": "Environments of an app.",
+    "channel": "Channels of an app.",
+    "key": "API keys (ak_).",
+    "token": "Public tokens (pt_).",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose sub-commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Answer the names in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the sub-command's module."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"gateway.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`axonpush COMMAND --help` tells more. Every setting: `axonpush config`.",
+)
+@click.version_option(package_name="axonpush", message="%(package)s %(version)s")
+def group() -> None:
+    """Ingest OpenTelemetry and Sentry: one URL, one key, every event in exactly the right environment.
+
+    \b
+    axonpush up                      everything on this machine, http://127.0.0.1:8080
+    axonpush stats                   what has been stored
+    axonpush edge --port 8081        one more edge beside it
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+
+
+def main() -> NoReturn:
+    """Run the command line; a wrong setting ends with exit code 2, another failure that has a sentence with 1."""
+    try:
+        group.main(prog_name="axonpush", standalone_mode=True)
+    except GatewayError as error:
+        click.echo(f"axonpush: {error.message}", err=True)
+        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    sys.exit(0)
