@@ -1,0 +1,210 @@
+"""Request bodies: which content encoding, and inflating it without ever holding much more than the limit."""
+
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from io import BytesIO
+from typing import Protocol, cast
+
+import brotli
+from isal import isal_zlib
+
+from schemas.errors import Malformed, PayloadTooLarge, UnsupportedMedia
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ACCEPT_ENCODING = "gzip, deflate, br, zstd"
+UNSUPPORTED_ENCODING = "unsupported_encoding"
+"""The reason of the UnsupportedMedia whose answer carries Accept-Encoding."""
+
+_WINDOW_BYTES = 64 * 1024  # compressed bytes in one step: bodies of 512 spans fit, and an error names where it is
+_STEP_BYTES = 1024 * 1024  # inflated bytes in one step: the libraries' own buffers may take twice as much
+_MEMBERS_MAX_COUNT = 4096  # members of a gzip body; each may be empty, and each costs a new decompressor
+_ZSTD_WINDOW_LOG_MAX = 25  # 32 MiB, what Go's encoder uses at its best; a frame may ask for 2 GiB
+_GZIP_WBITS, _ZLIB_WBITS, _RAW_WBITS = 31, 15, -15
+
+
+class _Decompressor(Protocol):
+    """What the decompressors for deflate and zstd have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /, max_length: int) -> bytes: ...
+
+
+class _Brotli(Protocol):
+    """The decompressor of the brotli package, which carries no types."""
+
+    def is_finished(self) -> bool: ...
+    def can_accept_more_data(self) -> bool: ...
+    def process(self, data: bytes, *, output_buffer_limit: int) -> bytes: ...
+
+
+# isal and brotli carry no types, or wrong ones.
+_isal = cast("Callable[[int], _Decompressor]", isal_zlib.decompressobj)  # pyright: ignore[reportUnknownMemberType]
+_brotli_stream = cast("Callable[[], _Brotli]", brotli.Decompressor)  # pyright: ignore[reportUnknownMemberType]
+_isal_error = cast("type[Exception]", isal_zlib.error)
+_brotli_error = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
+
+
+class Codec(StrEnum):
+    """A content encoding that is spoken here."""
+
+    IDENTITY = "identity"
+    GZIP = "gzip"
+    DEFLATE = "deflate"
+    BR = "br"
+    ZSTD = "zstd"
+
+
+_CODECS = {codec.value: codec for codec in Codec} | {"": Codec.IDENTITY, "x-gzip": Codec.GZIP}
+_LENIENT_CODECS = _CODECS | {"utf-8": Codec.IDENTITY}  # what old Sentry SDKs for Ruby and Java send
+
+
+def codec_of(header: str | None, *, lenient: bool) -> Codec:
+    """Read a Content-Encoding header; `lenient` forgives what old Sentry SDKs write there.
+
+    Raises:
+        UnsupportedMedia: the encoding, or a combination of several, is not spoken here.
+    """
+    name = (header or "").strip().lower()
+    codec = (_LENIENT_CODECS if lenient else _CODECS).get(name)
+    if codec is None:
+        msg = f"The content encoding {name[:80]!r} is not supported. Send one of {ACCEPT_ENCODING}, or none."
+        raise UnsupportedMedia(msg, reason=UNSUPPORTED_ENCODING)
+    return codec
+
+
+def inflate(data: bytes, codec: Codec, max_bytes: int) -> bytes:
+    """Inflate a body that may have at most `max_bytes` (>= 0) once inflated.
+
+    The running size is checked with every step, so that a bomb costs about the limit and not what it claims.
+
+    Raises:
+        Malformed: the body is corrupt or incomplete, or something follows its end.
+        PayloadTooLarge: it inflates to more than `max_bytes`.
+    """
+    if codec is Codec.IDENTITY:
+        if len(data) > max_bytes:
+            raise _too_large(max_bytes)
+        return data
+    if not data:
+        msg = f"The body is empty, but Content-Encoding says {codec}."
+        raise Malformed(msg)
+    pieces = _PIECES[codec](data, max_bytes)
+    first = next(pieces, b"")
+    second = next(pieces, None)
+    if second is None:
+        return first
+    buffer = BytesIO()  # hands out its buffer without a copy, which join() would make
+    size_bytes = buffer.write(first) + buffer.write(second)
+    for piece in pieces:
+        size_bytes += buffer.write(piece)
+    return buffer.getvalue()
+
+
+def _members(make: Callable[[], _Decompressor], codec: Codec, data: bytes, max_bytes: int) -> Iterator[bytes]:
+    """Inflate one member after the other (gzip: RFC 1952 2.2; zstd: frames, RFC 8878 3)."""
+    position = 0
+    budget = max_bytes
+    for _ in range(_MEMBERS_MAX_COUNT):
+        member = make()
+        is_full = False
+        while not member.eof:
+            if is_full:  # isal hands back what it has not read yet, zstd keeps it
+                window = getattr(member, "unconsumed_tail", b"")
+            else:
+                window = data[position : position + _WINDOW_BYTES]
+                position += len(window)
+                if not window:
+                    raise _truncated(codec, len(data))
+            step_bytes = min(budget + 1, _STEP_BYTES)
+            try:
+                piece = member.decompress(window, step_bytes)
+            except (_isal_error, zstd.ZstdError) as error:
+                raise _corrupt(codec, data, position, error) from error
+            budget -= len(piece)
+            if budget < 0:
+                raise _too_large(max_bytes)
+            is_full = len(piece) == step_bytes
+            if piece:
+                yield piece
+        position -= len(member.unused_data)
+        if position == len(data):
+            return
+        if data[position] == 0 and not data[position:].strip(b"\0"):  # some writers pad with zeros
+            return
+    msg = f"The {codec} body has more than {_MEMBERS_MAX_COUNT} members; compress it as one."
+    raise Malformed(msg)
+
+
+def _gzip(data: bytes, max_bytes: int) -> Iterator[bytes]:
+    return _members(lambda: _isal(_GZIP_WBITS), Codec.GZIP, data, max_bytes)
+
+
+def _zstd(data: bytes, max_bytes: int) -> Iterator[bytes]:
+    options = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG_MAX}
+    return _members(lambda: zstd.ZstdDecompressor(options=options), Codec.ZSTD, data, max_bytes)
+
+
+def _deflate(data: bytes, max_bytes: int) -> Iterator[bytes]:
+    """Inflate zlib's format, as RFC 9110 says, or raw deflate, as some clients send."""
+    has_zlib_header = data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0  # RFC 1950 2.2
+    wbits = _ZLIB_WBITS if has_zlib_header else _RAW_WBITS
+    return _members(lambda: _isal(wbits), Codec.DEFLATE, data, max_bytes)
+
+
+def _brotli(data: bytes, max_bytes: int) -> Iterator[bytes]:
+    stream = _brotli_stream()
+    position = 0
+    size_bytes = 0
+    while not stream.is_finished():
+        window = data[position : position + _WINDOW_BYTES] if stream.can_accept_more_data() else b""
+        try:
+            piece = stream.process(window, output_buffer_limit=min(max_bytes - size_bytes + 1, _STEP_BYTES))
+        except _brotli_error as error:
+            raise _corrupt(Codec.BR, data, position + len(window), error) from error
+        size_bytes += len(piece)
+        if size_bytes > max_bytes:
+            raise _too_large(max_bytes)
+        position += len(window)
+        if piece:
+            yield piece
+        elif not window and not stream.is_finished():
+            raise _truncated(Codec.BR, len(data))
+    if position < len(data):
+        msg = f"{len(data) - position} bytes follow the end of the br body at byte {position}."
+        raise Malformed(msg)
+
+
+_PIECES: dict[Codec, Callable[[bytes, int], Iterator[bytes]]] = {
+    Codec.GZIP: _gzip,
+    Codec.DEFLATE: _deflate,
+    Codec.BR: _brotli,
+    Codec.ZSTD: _zstd,
+}
+
+
+def _too_large(max_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The body has more than {max_bytes} bytes once decompressed, which is the limit. Send it in parts."
+    )
+
+
+def _truncated(codec: Codec, size_bytes: int) -> Malformed:
+    return Malformed(f"The {codec} body is incomplete: it ends after {size_bytes} bytes, before its end marker.")
+
+
+def _corrupt(codec: Codec, data: bytes, end: int, cause: Exception) -> Malformed:
+    if codec is Codec.GZIP and not data.startswith(b"\x1f\x8b"):
+        msg = f"Content-Encoding says gzip, but the body is none: it starts with {data[:4].hex(' ')}, not 1f 8b."
+    else:
+        start = max(0, end - _WINDOW_BYTES)
+        msg = f"The {codec} body is corrupt between byte {start} and {end} of {len(data)}: {cause}."
+    return Malformed(msg)
