@@ -1,6 +1,6 @@
 """The settings: every one with its default, its unit and a sentence, in frozen structs that are passed by section."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -62,7 +62,9 @@ class Database(Struct, frozen=True, forbid_unknown_fields=True):
     pool_max_size: Annotated[int, _says("Most connections of one process.", ge=1)] = 8
     connect_timeout_seconds: Annotated[int, _says("Time a connection may take.", ge=1)] = 5
     query_timeout_seconds: Annotated[int, _says("Time a query of the control plane may take.", ge=1)] = 10
-    tls_mode: Annotated[str, _says("disable, prefer, require, verify-ca or verify-full.")] = "prefer"
+    tls_mode: Annotated[
+        Literal["disable", "prefer", "require", "verify-ca", "verify-full"], _says("TLS, as libpq names its modes.")
+    ] = "prefer"
     tls_ca_file: Annotated[str, _says("Certificate authority of the server.")] = ""
     tls_cert_file: Annotated[str, _says("Client certificate.")] = ""
     tls_key_file: Annotated[str, _says("Key of the client certificate.")] = ""
@@ -130,8 +132,8 @@ class Control(Struct, frozen=True, forbid_unknown_fields=True):
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What the processes say about themselves."""
 
-    level: Annotated[str, _says("DEBUG, INFO, WARNING or ERROR.")] = "INFO"
-    format: Annotated[str, _says("text or json.")] = "text"
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _says("Messages below this are left out.")] = "INFO"
+    format: Annotated[Literal["text", "json"], _says("Lines for people, or one JSON object a line.")] = "text"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
