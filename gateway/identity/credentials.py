@@ -1,0 +1,162 @@
+"""Where a key can stand in a request; pure.
+
+Only values that begin like one of our keys count in the places that proxies use too: a proxy's own bearer token is
+passed over. The same key in two places is fine, two different ones are refused.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from schemas.errors import Malformed, Unauthenticated
+
+_PREFIXES = ("ak_", "pt_", "mk_")
+_KEY = re.compile(r"[A-Za-z0-9_]+")
+_SENTRY_SCHEME = "sentry"
+_SENTRY_VERSION_MAX = 7
+
+
+class Headers(Protocol):
+    """A request's headers: names compare case-insensitively, and a name can stand there more than once."""
+
+    def getall(self, key: str, default: Sequence[str], /) -> Sequence[str]:
+        """Answer all values of one name, in order."""
+        ...
+
+
+def single(headers: Headers, name: str) -> str | None:
+    """Answer a header that may stand there once, trimmed; None if it is absent or empty.
+
+    Raises:
+        Malformed: it stands there twice with two values.
+    """
+    values = headers.getall(name, ())
+    if not values:
+        return None
+    value = values[0].strip()
+    if len(values) > 1 and any(other.strip() != value for other in values[1:]):
+        raise Malformed(f"The header {name} was sent more than once, with different values.")
+    return value or None
+
+
+def otlp_key(headers: Headers) -> str:
+    """Find the key of an OTLP request: `X-API-Key`, or `Authorization` as bearer, bare or basic (its user name).
+
+    Raises:
+        Unauthenticated: there is none (reason `no_credential`), or two different ones (`conflicting_credentials`).
+        Malformed: a header stands there twice with two values.
+    """
+    return _the_one([*_api_key(headers), *_authorization(headers)], "X-API-Key")
+
+
+def sentry_key(headers: Headers, query: Mapping[str, str], path_key: str | None = None) -> str | None:
+    """Find the key of a Sentry request: in `X-Sentry-Auth`, `Authorization`, `X-API-Key`, the query, the path.
+
+    None where there is none: the envelope's own `dsn` may still bring one, see `with_dsn`.
+
+    Raises:
+        Unauthenticated: there are two different ones.
+        Malformed: a key with impossible characters, or a protocol version that is too new.
+    """
+    found = [
+        *_sentry_auth(single(headers, "X-Sentry-Auth")),
+        *_sentry_auth(single(headers, "Authorization")),
+        *_authorization(headers),
+        *_api_key(headers),
+    ]
+    if key := query.get("sentry_key"):
+        found.append(key.strip())
+        _check_version(query.get("sentry_version"))
+    if path_key:
+        found.append(path_key)
+    return _sentry_form(_the_one(found, "X-Sentry-Auth")) if found else None
+
+
+def with_dsn(key: str | None, dsn_key: str | None) -> str:
+    """Answer the key of a Sentry request whose envelope's `dsn` carries `dsn_key` (None where it has no `dsn`).
+
+    Raises:
+        Unauthenticated: there is no key in either place.
+        Malformed: the `dsn` carries another key than the request, or one with impossible characters.
+    """
+    if key is None:
+        return _sentry_form(_the_one([dsn_key] if dsn_key else [], "X-Sentry-Auth"))
+    if dsn_key not in (None, key):
+        raise Malformed("The envelope's dsn carries another key than the request.", reason="wrong_dsn")
+    return key
+
+
+def management_key(headers: Headers) -> str:
+    """Find the key of a call to the control plane: the places of OTLP.
+
+    Raises:
+        Unauthenticated: there is none, or two different ones.
+        Malformed: a header stands there twice with two values.
+    """
+    return _the_one([*_authorization(headers), *_api_key(headers)], "Authorization: Bearer")
+
+
+def _the_one(found: Sequence[str], place: str) -> str:
+    if not found:
+        raise Unauthenticated(f"No key was sent. Send one in the header {place}.", reason="no_credential")
+    if any(other != found[0] for other in found[1:]):
+        raise Unauthenticated("Two different keys were sent in one request.", reason="conflicting_credentials")
+    return found[0]
+
+
+def _sentry_form(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise Malformed("The key contains characters other than letters, digits and underscores.")
+    return key
+
+
+def _api_key(headers: Headers) -> Iterable[str]:
+    value = single(headers, "X-API-Key")
+    return (value,) if value and value.startswith(_PREFIXES) else ()
+
+
+def _authorization(headers: Headers) -> Iterable[str]:
+    """Read `Authorization`: `Bearer <key>`, the bare key, or `Basic` with the key as user name (RFC 7617)."""
+    value = single(headers, "Authorization")
+    if not value:
+        return ()
+    scheme, _, rest = value.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            key = rest.strip()
+        case "basic":
+            try:
+                key = base64.b64decode(rest, validate=True).decode().partition(":")[0]
+            except (binascii.Error, ValueError):
+                return ()
+        case _:
+            key = value
+    return (key,) if key.startswith(_PREFIXES) else ()
+
+
+def _sentry_auth(value: str | None) -> Iterable[str]:
+    """Read `Sentry sentry_key=…, sentry_version=7, sentry_client=…`; the scheme in any case."""
+    if not value:
+        return ()
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() != _SENTRY_SCHEME:
+        return ()
+    fields = {
+        name.strip(): field.strip(" \t\"'") for name, _, field in (part.partition("=") for part in rest.split(","))
+    }
+    _check_version(fields.get("sentry_version"))
+    key = fields.get("sentry_key")
+    return (key,) if key else ()
+
+
+def _check_version(version: str | None) -> None:
+    if not version:
+        return
+    try:
+        is_spoken = float(version) <= _SENTRY_VERSION_MAX
+    except ValueError:
+        is_spoken = False
+    if not is_spoken:
+        raise Malformed(f"sentry_version {version[:16]!r} is not spoken here; {_SENTRY_VERSION_MAX} is the newest.")
