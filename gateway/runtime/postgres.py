@@ -9,8 +9,8 @@ import asyncpg
 from gateway.runtime.settings import Database
 from schemas.errors import ConfigError, StoreTransient
 
-Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
-Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 # What asyncpg raises when the server cannot be reached, refuses for now, or goes away; trying again can help.
 UNREACHABLE = (
