@@ -1,0 +1,211 @@
+"""Values to COPY fields for one batch: every value once, however often the batch repeats it.
+
+An encoder remembers what it wrote for a text or for the bytes of an attribute; only short values that needed no change
+are remembered. What had to be changed is named in `notes`, which whoever packs a row moves to its column `truncated`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from consumers.rows import values
+from consumers.rows.binary import NULL, sized, text_array
+from gateway.runtime.settings import Limits
+
+# A btree entry must stay below a third of a page, 2,704 bytes; so short are texts that stand in an index.
+INDEXED_TEXT_MAX_BYTES = 1024
+_REMEMBERED_MAX_BYTES = 256
+_REMEMBERED_MAX_COUNT = 20_000
+
+# Protobuf tags of KeyValue.key, KeyValue.value and AnyValue.string_value (all length-delimited), and the largest length
+# that is written in one byte.
+_KEY, _VALUE, _STRING = 0x0A, 0x12, 0x0A
+_ONE_BYTE_MAX = 0x7F
+
+
+class Encoder:
+    """Encodes the values of one batch.
+
+    Attributes:
+        notes: What was cut, dropped or replaced since a row last took the notes, by column or `attributes.<key>`.
+        pairs: Bytes of a KeyValue → its JSON text `"key":value`.
+        string_texts: A string → its JSON text.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.notes: list[str] = []
+        self.pairs = _Pairs(self)
+        self.string_texts = _StringTexts(self)
+        self._texts: dict[str, _Texts] = {}
+
+    def texts(self, column: str, *, empty: bytes = NULL) -> "_Texts":
+        """Answer the memo of a text column: text → field; `empty` is the field of the empty text."""
+        if column not in self._texts:
+            self._texts[column] = _Texts(self, column, empty)
+        return self._texts[column]
+
+    def text(self, column: str, value: str, max_bytes: int | None = None) -> bytes:
+        """Write the field of a text, as much as is stored of it (by default `limits.attribute_max_bytes`)."""
+        try:
+            data = whole = value.encode()
+            is_changed = False
+        except UnicodeEncodeError:
+            data = whole = values.clean_text(value).encode()
+            is_changed = True
+        if b"\0" in data:
+            data = data.replace(b"\0", b"")
+        max_bytes = max_bytes or self.limits.attribute_max_bytes
+        if len(data) > max_bytes:
+            data = data[:max_bytes].decode("utf-8", "ignore").encode()
+        if is_changed or data is not whole:
+            self.notes.append(column)
+        return sized(data)
+
+    def json(self, label: str, value: Any) -> bytes:  # noqa: ANN401 (any JSON value)
+        """Write the JSON text of one value that a client sent; noted as `label` if it had to be changed."""
+        max_bytes = self.limits.attribute_max_bytes
+        if isinstance(value, str):
+            cut = _cut(value, max_bytes)
+            text, is_changed = values.dump(cut, 0)
+            is_changed = is_changed or cut is not value
+        else:
+            text, is_changed = values.dump(value, self.limits.nesting_max_depth)
+            if len(text) > max_bytes:
+                text, is_changed = orjson.dumps(_cut(text.decode(), max_bytes)), True
+        if is_changed:
+            self.notes.append(label)
+        return text
+
+    def attributes(self, raws: Sequence[bytes], dropped: int) -> tuple[bytes, int]:
+        """Write the JSON object of attributes.
+
+        Args:
+            raws: The bytes of each KeyValue.
+            dropped: How many the client says it dropped.
+
+        Returns:
+            The object, and how many attributes it lacks.
+        """
+        max_count = self.limits.attributes_max_count
+        if len(raws) > max_count:
+            self.notes.append("attributes")
+            dropped += len(raws) - max_count
+            raws = raws[:max_count]
+        return b"{%b}" % b",".join(map(self.pairs.__getitem__, raws)), dropped
+
+    def truncated(self) -> bytes:
+        """Write the column `truncated`, and begin anew."""
+        if not self.notes:
+            return NULL
+        names = [_cut(values.clean_text(note), INDEXED_TEXT_MAX_BYTES) for note in dict.fromkeys(self.notes)]
+        self.notes.clear()
+        return text_array(names)
+
+
+class _Texts(dict[str, bytes]):
+    """The fields of one text column."""
+
+    def __init__(self, encoder: Encoder, column: str, empty: bytes) -> None:
+        super().__init__()
+        self._encoder = encoder
+        self._column = column
+        self._empty = empty
+
+    def __missing__(self, text: str) -> bytes:
+        notes = self._encoder.notes
+        before = len(notes)
+        field = self._encoder.text(self._column, text) if text else self._empty
+        if len(field) <= _REMEMBERED_MAX_BYTES and len(notes) == before:
+            if len(self) >= _REMEMBERED_MAX_COUNT:
+                self.clear()
+            self[text] = field
+        return field
+
+
+class _StringTexts(dict[str, bytes]):
+    """The JSON texts of strings that stand in `events` and `links`."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self._encoder = encoder
+
+    def __missing__(self, string: str) -> bytes:
+        notes = self._encoder.notes
+        before = len(notes)
+        text = self._encoder.json("name", string)
+        if len(text) <= _REMEMBERED_MAX_BYTES and len(notes) == before:
+            if len(self) >= _REMEMBERED_MAX_COUNT:
+                self.clear()
+            self[string] = text
+        return text
+
+
+class _Pairs(dict[bytes, bytes]):
+    """The JSON texts `"key":value` of attributes, by the bytes of their KeyValue."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self._encoder = encoder
+        self._keys: dict[bytes, bytes] = {}
+        self._short_max_bytes = min(_ONE_BYTE_MAX, encoder.limits.attribute_max_bytes)
+
+    def __missing__(self, raw: bytes) -> bytes:
+        notes = self._encoder.notes
+        before = len(notes)
+        pair = self._short_string(raw) or self._any(raw)
+        if len(raw) <= _REMEMBERED_MAX_BYTES and len(notes) == before:
+            if len(self) >= _REMEMBERED_MAX_COUNT:
+                self.clear()
+                self._keys.clear()
+            self[raw] = pair
+        return pair
+
+    def _short_string(self, raw: bytes) -> bytes | None:
+        """Read the commonest shape, a short key and a short string, without making objects for it.
+
+        That is: key tag, length, key, value tag, length, string tag, length, string, and nothing after it.
+        """
+        size = len(raw)
+        if size < 6 or raw[0] != _KEY or raw[1] > _ONE_BYTE_MAX:  # noqa: PLR2004 (three tags, three lengths)
+            return None
+        end = raw[1] + 2
+        left = size - end - 2
+        if (
+            not 2 <= left <= self._short_max_bytes  # noqa: PLR2004 (a tag, a length)
+            or raw[end] != _VALUE
+            or raw[end + 1] != left
+            or raw[end + 2] != _STRING
+            or raw[end + 3] != left - 2
+        ):
+            return None
+        key = raw[2:end]
+        key_text = self._keys.get(key)
+        if key_text is None:
+            key_text = self._keys[key] = orjson.dumps(str(key, "utf-8")) + b":"
+        pair = key_text + orjson.dumps(str(raw[end + 4 :], "utf-8"))
+        return None if b"\\u0000" in pair else pair
+
+    def _any(self, raw: bytes) -> bytes:
+        """Read any KeyValue."""
+        pair = KeyValue.FromString(raw)
+        label = f"attributes.{pair.key}"
+        key, is_changed = values.dump(pair.key, 0)
+        if is_changed:
+            self._encoder.notes.append(label)
+        return key + b":" + self._encoder.json(label, values.plain(pair.value))
+
+
+def any_value(raw: bytes) -> Any:  # noqa: ANN401 (any JSON value)
+    """Read the bytes of an AnyValue; None where it is not set."""
+    return values.plain(AnyValue.FromString(raw))
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    """Answer as much of a text as fits into so many bytes of UTF-8."""
+    if len(text) * 4 <= max_bytes:
+        return text
+    data = text.encode("utf-8", "surrogatepass")
+    return text if len(data) <= max_bytes else data[:max_bytes].decode("utf-8", "ignore")

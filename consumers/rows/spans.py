@@ -1,0 +1,175 @@
+"""OTLP spans to rows."""
+
+import struct
+
+import orjson
+
+from consumers.rows import gen_ai
+from consumers.rows.binary import EPOCH_2000_US, NULL, jsonb, sized
+from consumers.rows.encoder import Encoder
+from consumers.rows.otlp import INT2_MAX, Prefix, clamped
+from consumers.rows.tables import Rows
+from consumers.rows.wire import Event, Link, Span, TracesRequest
+from schemas.errors import PoisonRecord
+from schemas.record import Record
+
+INTERNAL = 1
+_TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
+_SPAN_ID_LENGTH = b"\0\0\0\x08"
+# trace_id, span_id, kind, start_ns, start_ts, duration_ns, status_code, flags and three dropped counts, each after its
+# length.
+_FIXED = struct.Struct(">i16s i8s ih iq iq iq ih iq iq iq iq").pack
+
+
+def pack(request: TracesRequest, record: Record, encoder: Encoder, into: Rows) -> None:
+    """Pack every span of a request.
+
+    Raises:
+        PoisonRecord: a span has ids of a wrong length; the edge rejects those.
+    """
+    prefix = Prefix("spans", record, encoder, into)
+    packer = _Packer(encoder)
+    tuples: list[bytes] = []
+    for resource_spans in request.resource_spans:
+        resource, notes = prefix.resource(resource_spans.resource)
+        for scope_spans in resource_spans.scope_spans:
+            head, scope_notes = prefix.scope(resource, notes, scope_spans.scope)
+            for span in scope_spans.spans:
+                encoder.notes.extend(scope_notes)
+                tuples.append(head + packer.fields(span))
+    into.add("spans", b"".join(tuples), len(tuples))
+
+
+class _Packer:
+    """Writes the columns of a span that follow those of its scope."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._names = encoder.texts("name", empty=sized(b""))
+        self._states = encoder.texts("trace_state")
+        self._messages = encoder.texts("status_message")
+
+    def fields(self, span: Span) -> bytes:
+        """Write one span."""
+        encoder = self._encoder
+        attributes, dropped = encoder.attributes(span.attributes, span.dropped_attributes_count)
+        status = span.status
+        parent = span.parent_span_id
+        events = span.events
+        links = span.links
+        return b"".join(
+            (
+                _fixed(span, status.code, dropped, encoder),
+                _SPAN_ID_LENGTH + parent if len(parent) == _SPAN_ID_BYTES else NULL,
+                self._states[span.trace_state],
+                self._names[span.name],
+                self._messages[status.message],
+                jsonb(attributes),
+                jsonb(b"[%b]" % b",".join([self._event(event) for event in events])) if events else NULL,
+                jsonb(b"[%b]" % b",".join([self._link(link) for link in links])) if links else NULL,
+                # The columns of generative AI may leave notes too, so they are written before `truncated`.
+                *_last(attributes, encoder),
+            )
+        )
+
+    def _event(self, event: Event) -> bytes:
+        """Write one event as JSON."""
+        encoder = self._encoder
+        before = len(encoder.notes)
+        attributes, dropped = encoder.attributes(event.attributes, event.dropped_attributes_count)
+        text = b'{"time_ns":%d,"name":%b,"attributes":%b,"dropped_attributes_count":%d}' % (
+            event.time_unix_nano,
+            encoder.string_texts[event.name],
+            attributes,
+            dropped,
+        )
+        encoder.notes[before:] = [f"events.{note}" for note in encoder.notes[before:]]
+        return text
+
+    def _link(self, link: Link) -> bytes:
+        """Write one link as JSON."""
+        encoder = self._encoder
+        before = len(encoder.notes)
+        attributes, dropped = encoder.attributes(link.attributes, link.dropped_attributes_count)
+        text = (
+            b'{"trace_id":"%b","span_id":"%b","trace_state":%b,"flags":%d,"attributes":%b,"dropped_attributes_count":%d}'
+            % (
+                link.trace_id.hex().encode(),
+                link.span_id.hex().encode(),
+                encoder.string_texts[link.trace_state],
+                link.flags,
+                attributes,
+                dropped,
+            )
+        )
+        encoder.notes[before:] = [f"links.{note}" for note in encoder.notes[before:]]
+        return text
+
+
+def _last(attributes: bytes, encoder: Encoder) -> tuple[bytes, bytes]:
+    """Write `truncated` and the columns of generative AI."""
+    if not gen_ai.may_be_in(attributes):
+        return encoder.truncated(), gen_ai.ABSENT
+    columns = gen_ai.joined(orjson.loads(attributes), encoder)
+    return encoder.truncated(), columns
+
+
+def _fixed(span: Span, status_code: int, dropped: int, encoder: Encoder) -> bytes:
+    """Write the columns of fixed width.
+
+    Raises:
+        PoisonRecord: an id has a wrong length.
+    """
+    trace_id = span.trace_id
+    span_id = span.span_id
+    if len(trace_id) != _TRACE_ID_BYTES or len(span_id) != _SPAN_ID_BYTES:
+        msg = f"A span has a trace id of {len(trace_id)} and a span id of {len(span_id)} bytes, not of 16 and 8."
+        raise PoisonRecord(msg, reason="span_ids")
+    kind = span.kind or INTERNAL
+    start_ns = span.start_time_unix_nano
+    duration_ns = span.end_time_unix_nano - start_ns
+    if duration_ns < 0:
+        encoder.notes.append("duration_ns")
+        duration_ns = 0
+    counts = (8, span.flags, 8, dropped, 8, span.dropped_events_count, 8, span.dropped_links_count)
+    try:
+        return _FIXED(
+            16,
+            trace_id,
+            8,
+            span_id,
+            2,
+            kind,
+            8,
+            start_ns,
+            8,
+            start_ns // 1000 - EPOCH_2000_US,
+            8,
+            duration_ns,
+            2,
+            status_code,
+            *counts,
+        )
+    except struct.error:
+        # An unsigned time past the year 2262, or an enumeration's number that no specification knows.
+        kind = clamped("kind", kind, encoder, low=INTERNAL, high=INT2_MAX)
+        status_code = clamped("status_code", status_code, encoder, high=INT2_MAX)
+        start_ns = clamped("start_ns", start_ns, encoder)
+        duration_ns = clamped("duration_ns", duration_ns, encoder)
+        return _FIXED(
+            16,
+            trace_id,
+            8,
+            span_id,
+            2,
+            kind,
+            8,
+            start_ns,
+            8,
+            start_ns // 1000 - EPOCH_2000_US,
+            8,
+            duration_ns,
+            2,
+            status_code,
+            *counts,
+        )

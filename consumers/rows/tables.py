@@ -1,0 +1,98 @@
+"""The tables that rows go to: their columns in COPY order, and the accumulator of a batch."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from consumers.rows.binary import COUNT, NULL
+from consumers.rows.encoder import Encoder
+
+# Without `environment`: the leaf's default fills it. What is the same for all items of a scope comes first, so that it
+# is written once for all of them.
+_RECORD = ("channel", "received_at", "ingest_id")
+_SCOPE = (*_RECORD, "source", "service_name", "resource_id", "event_environment", "scope_name", "scope_version")
+
+GEN_AI = (
+    "gen_ai_operation",
+    "gen_ai_provider",
+    "gen_ai_request_model",
+    "gen_ai_response_model",
+    "gen_ai_input_tokens",
+    "gen_ai_output_tokens",
+    "gen_ai_cached_tokens",
+    "gen_ai_reasoning_tokens",
+    "gen_ai_conversation_id",
+    "gen_ai_agent_name",
+    "gen_ai_tool_name",
+    "error_type",
+)
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "spans": (
+        *_SCOPE,
+        *("trace_id", "span_id", "kind", "start_ns", "start_ts", "duration_ns", "status_code", "flags"),
+        *("dropped_attributes_count", "dropped_events_count", "dropped_links_count"),
+        *("parent_span_id", "trace_state", "name", "status_message", "attributes", "events", "links", "truncated"),
+        *GEN_AI,
+    ),
+    "logs": (
+        *_SCOPE,
+        *("ts", "severity_number", "flags", "dropped_attributes_count"),
+        *("time_ns", "observed_ns", "trace_id", "span_id", "severity_text", "event_name"),
+        *("body", "body_text", "attributes", "truncated"),
+    ),
+    "metric_points": (
+        *_SCOPE,
+        *("name", "type", "unit", "description", "temporality", "monotonic"),
+        *("start_ns", "time_ns", "ts", "flags", "value_double", "value_int", "histogram", "exemplars"),
+        *("attributes", "truncated"),
+    ),
+    "error_events": (
+        *_RECORD,
+        *("event_id", "item_type", "sent_at", "timestamp", "platform", "level", "logger", "transaction"),
+        *("server_name", "release", "dist", "sdk_environment", "sdk_name", "sdk_version", "type", "value", "culprit"),
+        *("handled", "trace_id", "span_id", "fingerprint", "grouping_hash", "grouping_version", "user", "tags"),
+        *("payload", "truncated"),
+    ),
+    "sentry_items": (*_RECORD, "item", "event_id", "type", "headers", "json", "payload"),
+    "attachments": (
+        *_RECORD,
+        *("item", "chunk", "event_id", "filename", "content_type", "attachment_type", "size_bytes", "data"),
+    ),
+}
+
+
+class Rows(Struct):
+    """The rows of a batch that go to one leaf of one environment.
+
+    Attributes:
+        copy: Table → tuples in binary COPY format, without its header and trailer.
+        counts: Table → how many rows, of attachments how many first chunks.
+        resources: Id (16 bytes) → the JSON object of the resource's attributes.
+        encoder: What the batch has encoded so far; `pack` makes it.
+    """
+
+    copy: dict[str, bytearray] = field(default_factory=dict[str, bytearray])
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    resources: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    encoder: Encoder | None = None
+
+    def add(self, table: str, tuples: bytes | bytearray, count: int) -> None:
+        """Add tuples to a table."""
+        if table in self.copy:
+            self.copy[table] += tuples
+        else:
+            self.copy[table] = bytearray(tuples)
+        self.counts[table] = self.counts.get(table, 0) + count
+
+    def merge(self, other: "Rows") -> None:
+        """Add all rows of another accumulator."""
+        for table, tuples in other.copy.items():
+            self.add(table, tuples, other.counts[table])
+        self.resources.update(other.resources)
+
+
+def tuple_of(table: str, fields: Mapping[str, bytes]) -> bytes:
+    """Write one tuple from fields by column; a column without a field is null."""
+    columns = COLUMNS[table]
+    return COUNT(len(columns)) + b"".join([fields.get(column, NULL) for column in columns])

@@ -1,0 +1,120 @@
+r"""JSON for jsonb columns: what PostgreSQL takes, and the stated mapping of what it does not.
+
+NaN and infinities become the strings "NaN", "Infinity" and "-Infinity", bytes become base64, integers beyond 64 bits
+become doubles, U+0000 is stripped, a lone surrogate becomes U+FFFD, and what is nested too deep becomes `TOO_DEEP`.
+"""
+
+import base64
+import json
+import math
+from typing import Any, cast
+
+import orjson
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+TOO_DEEP = "[nested too deep]"
+# Any integer this long fits 64 bits, its sign included.
+_INT64_MAX_CHARACTERS = 19
+
+
+def finite(value: float) -> float | str:
+    """Answer a number that JSON can write, or the name of one that it cannot."""
+    if math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def plain(value: AnyValue) -> Any:  # noqa: ANN401 (any JSON value)
+    """Turn an OTLP value into Python values that JSON can write; the parser has bounded how deep it nests (100)."""
+    kind = value.WhichOneof("value")
+    match kind:
+        case "array_value":
+            return [plain(item) for item in value.array_value.values]
+        case "kvlist_value":
+            return {pair.key: plain(pair.value) for pair in value.kvlist_value.values}
+        case "double_value":
+            return finite(value.double_value)
+        case "bytes_value":
+            return base64.b64encode(value.bytes_value).decode()
+        case "string_value" | "int_value" | "bool_value":
+            return getattr(value, kind)
+        case _:
+            return None  # not set, or a reference into a dictionary that only profiles have
+
+
+def load(data: bytes) -> Any:  # noqa: ANN401 (any JSON value)
+    """Read JSON as old SDKs write it: with a BOM, NaN, Infinity, lone surrogates or numbers beyond a double.
+
+    Raises:
+        ValueError: it is not even that.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(
+            data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"),
+            parse_constant=str,
+            parse_float=lambda text: finite(float(text)),
+            parse_int=lambda text: int(text) if len(text) <= _INT64_MAX_CHARACTERS else finite(float(text)),
+            strict=False,
+        )
+    except RecursionError as error:
+        msg = "The JSON is nested too deep to be read."
+        raise ValueError(msg) from error
+
+
+def dump(value: Any, max_depth: int) -> tuple[bytes, bool]:  # noqa: ANN401 (any JSON value)
+    """Write JSON text for a jsonb column.
+
+    Args:
+        value: What `plain` or `load` answered, or a composition of such values.
+        max_depth: Objects and lists within one another; 0 allows none.
+
+    Returns:
+        The text, and whether something had to be changed.
+    """
+    if not _is_deeper(value, max_depth):
+        try:
+            text = orjson.dumps(value)
+        except orjson.JSONEncodeError:
+            pass  # a lone surrogate
+        else:
+            if b"\\u0000" not in text:
+                return text, False
+    cleaned = _clean(value, max_depth)
+    return orjson.dumps(cleaned), cleaned != value
+
+
+def clean_text(text: str) -> str:
+    """Answer text that PostgreSQL stores: without U+0000 and without lone surrogates."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _is_deeper(value: Any, left: int) -> bool:  # noqa: ANN401 (any JSON value)
+    """Tell whether objects and lists nest deeper than `left`."""
+    if type(value) is dict:
+        items = cast("dict[str, Any]", value).values()
+    elif type(value) is list:
+        items = cast("list[Any]", value)
+    else:
+        return False
+    if left == 0:
+        return True
+    return any(isinstance(item, dict | list) and _is_deeper(item, left - 1) for item in items)
+
+
+def _clean(value: Any, left: int) -> Any:  # noqa: ANN401 (any JSON value)
+    """Copy a value, changed where PostgreSQL would refuse it or it nests too deep."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if not isinstance(value, dict | list):
+        return value
+    if left == 0:
+        return TOO_DEEP
+    if isinstance(value, dict):
+        return {clean_text(key): _clean(item, left - 1) for key, item in cast("dict[str, Any]", value).items()}
+    return [_clean(item, left - 1) for item in cast("list[Any]", value)]

@@ -1,0 +1,180 @@
+"""OTLP messages as the rows need them: the official descriptors, with every attribute and body left as bytes.
+
+A request repeats most of its attributes from item to item. Left as bytes they can be looked up in a memo (`encoder.py`)
+without an object for each key and each value, which halves the time that a span takes. The bytes are those of the
+official messages `KeyValue` and `AnyValue`: on the wire, a message and bytes are written alike.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor import FileDescriptor
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+
+from schemas.signals import Signal
+
+_LEFT_AS_BYTES = {".opentelemetry.proto.common.v1.KeyValue", ".opentelemetry.proto.common.v1.AnyValue"}
+
+
+class Scope(Protocol):
+    """`opentelemetry.proto.common.v1.InstrumentationScope`."""
+
+    name: str
+    version: str
+
+
+class Resource(Protocol):
+    """`opentelemetry.proto.resource.v1.Resource`; each attribute is the bytes of a KeyValue."""
+
+    attributes: Sequence[bytes]
+
+
+class Status(Protocol):
+    """`opentelemetry.proto.trace.v1.Status`."""
+
+    code: int
+    message: str
+
+
+class Event(Protocol):
+    """`opentelemetry.proto.trace.v1.Span.Event`."""
+
+    time_unix_nano: int
+    name: str
+    attributes: Sequence[bytes]
+    dropped_attributes_count: int
+
+
+class Link(Protocol):
+    """`opentelemetry.proto.trace.v1.Span.Link`."""
+
+    trace_id: bytes
+    span_id: bytes
+    trace_state: str
+    flags: int
+    attributes: Sequence[bytes]
+    dropped_attributes_count: int
+
+
+class Span(Protocol):
+    """`opentelemetry.proto.trace.v1.Span`."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    trace_state: str
+    flags: int
+    name: str
+    kind: int
+    start_time_unix_nano: int
+    end_time_unix_nano: int
+    status: Status
+    attributes: Sequence[bytes]
+    events: Sequence[Event]
+    links: Sequence[Link]
+    dropped_attributes_count: int
+    dropped_events_count: int
+    dropped_links_count: int
+
+
+class ScopeSpans(Protocol):
+    """`opentelemetry.proto.trace.v1.ScopeSpans`."""
+
+    scope: Scope
+    spans: Sequence[Span]
+
+
+class ResourceSpans(Protocol):
+    """`opentelemetry.proto.trace.v1.ResourceSpans`."""
+
+    resource: Resource
+    scope_spans: Sequence[ScopeSpans]
+
+
+class TracesRequest(Protocol):
+    """`opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest`."""
+
+    resource_spans: Sequence[ResourceSpans]
+
+
+class LogRecord(Protocol):
+    """`opentelemetry.proto.logs.v1.LogRecord`; the body is the bytes of an AnyValue."""
+
+    time_unix_nano: int
+    observed_time_unix_nano: int
+    severity_number: int
+    severity_text: str
+    body: bytes
+    attributes: Sequence[bytes]
+    dropped_attributes_count: int
+    flags: int
+    trace_id: bytes
+    span_id: bytes
+    event_name: str
+
+
+class ScopeLogs(Protocol):
+    """`opentelemetry.proto.logs.v1.ScopeLogs`."""
+
+    scope: Scope
+    log_records: Sequence[LogRecord]
+
+
+class ResourceLogs(Protocol):
+    """`opentelemetry.proto.logs.v1.ResourceLogs`."""
+
+    resource: Resource
+    scope_logs: Sequence[ScopeLogs]
+
+
+class LogsRequest(Protocol):
+    """`opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest`."""
+
+    resource_logs: Sequence[ResourceLogs]
+
+
+def _add_lean(file: FileDescriptor, pool: descriptor_pool.DescriptorPool) -> None:
+    """Add a file, after those that it imports, to a pool, its attributes and bodies declared as bytes."""
+    for dependency in file.dependencies:
+        _add_lean(dependency, pool)
+    lean = descriptor_pb2.FileDescriptorProto()
+    file.CopyToProto(lean)
+    messages = list(lean.message_type)
+    for message in messages:  # grows while it is walked: nested messages are appended
+        messages.extend(message.nested_type)
+        for field in message.field:
+            if field.type_name in _LEFT_AS_BYTES:
+                field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+                field.ClearField("type_name")
+    pool.AddSerializedFile(lean.SerializeToString())
+
+
+def _request_classes() -> dict[Signal, Any]:
+    """Make the request class of each OTLP signal, in a pool of its own."""
+    pool = descriptor_pool.DescriptorPool()
+    classes: dict[Signal, Any] = {}
+    for signal, file in (
+        (Signal.TRACES, trace_service_pb2.DESCRIPTOR),
+        (Signal.LOGS, logs_service_pb2.DESCRIPTOR),
+        (Signal.METRICS, metrics_service_pb2.DESCRIPTOR),
+    ):
+        _add_lean(file, pool)
+        name = next(name for name in file.message_types_by_name if name.endswith("ServiceRequest"))
+        classes[signal] = message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}"))
+    return classes
+
+
+_REQUESTS = _request_classes()
+
+
+def parse(signal: Signal, data: bytes) -> Any:  # noqa: ANN401 (TracesRequest, LogsRequest or MetricsRequest)
+    """Parse the protobuf bytes of an OTLP request.
+
+    Raises:
+        google.protobuf.message.DecodeError: the bytes are no such request. The inside of attributes and bodies is not
+            looked at here; `encoder.py` does when it meets them.
+    """
+    return _REQUESTS[signal].FromString(data)

@@ -1,0 +1,60 @@
+"""A leaf on real PostgreSQL: rows go in by binary COPY, as the worker sends them, and are read back."""
+
+import io
+from typing import Any
+
+import asyncpg
+
+from consumers.rows.packing import decode, pack
+from consumers.rows.tables import COLUMNS, Rows
+from gateway.runtime.settings import Limits
+from schemas.record import Record
+
+ENVIRONMENT = "01JROWS0000000000000000000"
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+
+
+class Leaf:
+    """One leaf of one environment, emptied before each load."""
+
+    def __init__(self, connection: asyncpg.Connection, suffix: str) -> None:
+        self._connection = connection
+        self._suffix = suffix
+
+    async def store(self, *records: Record, limits: Limits | None = None) -> Rows:
+        """Decode, pack and COPY records; every event counts as not stored before."""
+        rows = Rows()
+        for record in records:
+            decoded = decode(record, limits or Limits())
+            pack(decoded, rows, set(decoded.events))
+        for table in COLUMNS:
+            await self._connection.execute(f"TRUNCATE {table}_{self._suffix}")
+        for table, tuples in rows.copy.items():
+            await self._connection.copy_to_table(
+                f"{table}_{self._suffix}",
+                source=io.BytesIO(HEADER + bytes(tuples) + TRAILER),
+                columns=COLUMNS[table],
+                format="binary",
+            )
+        for resource_id, attributes in rows.resources.items():
+            await self._connection.execute(
+                "INSERT INTO resources VALUES ($1, encode($2, 'hex')::uuid, convert_from($3, 'UTF8')::jsonb) "
+                "ON CONFLICT DO NOTHING",
+                ENVIRONMENT,
+                resource_id,
+                attributes,
+            )
+        return rows
+
+    async def read(self, table: str) -> list[dict[str, Any]]:
+        """Read what stands in a table of this leaf; jsonb is decoded."""
+        rows = await self._connection.fetch(f"SELECT * FROM {table} WHERE environment = $1", ENVIRONMENT)  # noqa: S608
+        return [dict(row) for row in rows]
+
+    async def columns(self, table: str) -> set[str]:
+        """Answer the names of a table's columns."""
+        rows = await self._connection.fetch(
+            "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0", table
+        )
+        return {row["attname"] for row in rows}

@@ -1,0 +1,216 @@
+"""OTLP spans on real PostgreSQL."""
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from consumers.rows.tables import COLUMNS
+from gateway.runtime.settings import Limits
+from schemas.signals import Signal
+from tests.integration.rows.leaf import ENVIRONMENT, Leaf
+from tests.unit.rows.records import CHANNEL, INGEST_ID, RECEIVED_NS, otlp
+from tests.unit.rows.requests import START_NS, attributes, span, traces
+
+INT8_MAX = 2**63 - 1
+NO_COUNTS = {"dropped_attributes_count": 0, "dropped_events_count": 0, "dropped_links_count": 0}
+
+
+def moment(ns: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+async def test_columns_are_those_of_the_table_without_the_environment(leaf: Leaf, table: str) -> None:
+    assert {*COLUMNS[table], "environment"} == await leaf.columns(table)
+
+
+async def test_a_span_is_stored_whole(leaf: Leaf) -> None:
+    event = Span.Event(time_unix_nano=5, name="exception", attributes=attributes({"x": 1}), dropped_attributes_count=2)
+    link = Span.Link(trace_id=b"\1" * 16, span_id=b"\2" * 8, trace_state="k=v", flags=1)
+    sent = span(
+        parent_span_id=b"p" * 8,
+        trace_state="a=b",
+        flags=257,
+        kind=Span.SPAN_KIND_CLIENT,
+        status=Status(code=Status.STATUS_CODE_ERROR, message="broke"),
+        attributes={
+            "s": "ünï\n\"'\\",
+            "i": -(2**63),
+            "b": True,
+            "d": 0.1,
+            "none": None,
+            "list": ["a", 1, []],
+            "map": {"k": {"n": 2}},
+            "bytes": b"\0\xff",
+            "error.type": "Timeout",
+        },
+        events=[event],
+        links=[link],
+        dropped_attributes_count=3,
+        dropped_events_count=4,
+        dropped_links_count=5,
+    )
+    resource = {"service.name": "shop", "deployment.environment.name": "staging"}
+    rows = await leaf.store(otlp(Signal.TRACES, traces(sent, resource=resource)))
+    (resource_id,) = rows.resources
+    (row,) = await leaf.read("spans")
+    assert json.loads(rows.resources[resource_id]) == resource
+    assert {column: value for column, value in row.items() if value is not None} == {
+        "environment": ENVIRONMENT,
+        "channel": CHANNEL,
+        "received_at": moment(RECEIVED_NS),
+        "ingest_id": UUID(bytes=INGEST_ID),
+        "source": "otlp",
+        "service_name": "shop",
+        "resource_id": UUID(bytes=resource_id),
+        "event_environment": "staging",
+        "scope_name": "lib",
+        "scope_version": "1.2",
+        "trace_id": b"t" * 16,
+        "span_id": b"s" * 8,
+        "parent_span_id": b"p" * 8,
+        "trace_state": "a=b",
+        "flags": 257,
+        "name": "checkout",
+        "kind": 3,
+        "start_ns": START_NS,
+        "start_ts": moment(START_NS),
+        "duration_ns": 1500,
+        "status_code": 2,
+        "status_message": "broke",
+        "attributes": {
+            "s": "ünï\n\"'\\",
+            "i": -(2**63),
+            "b": True,
+            "d": 0.1,
+            "none": None,
+            "list": ["a", 1, []],
+            "map": {"k": {"n": 2}},
+            "bytes": "AP8=",
+            "error.type": "Timeout",
+        },
+        "events": [{"time_ns": 5, "name": "exception", "attributes": {"x": 1}, "dropped_attributes_count": 2}],
+        "links": [
+            {
+                "trace_id": "01" * 16,
+                "span_id": "02" * 8,
+                "trace_state": "k=v",
+                "flags": 1,
+                "attributes": {},
+                "dropped_attributes_count": 0,
+            }
+        ],
+        "dropped_attributes_count": 3,
+        "dropped_events_count": 4,
+        "dropped_links_count": 5,
+        "error_type": "Timeout",
+    }
+
+
+# What is sent, the limits, the columns as they are stored, and what `truncated` names.
+CHANGED: list[tuple[str, dict[str, Any], Limits, dict[str, Any], list[str]]] = [
+    ("no kind is internal", {"kind": 0}, Limits(), {"kind": 1}, []),
+    (
+        "1970",
+        {"start_time_unix_nano": 0, "end_time_unix_nano": 0},
+        Limits(),
+        {"start_ns": 0, "start_ts": moment(0)},
+        [],
+    ),
+    (
+        "a time past 2262",
+        {"start_time_unix_nano": 2**64 - 1, "end_time_unix_nano": 2**64 - 1},
+        Limits(),
+        {"start_ns": INT8_MAX, "start_ts": moment(INT8_MAX), "duration_ns": 0},
+        ["start_ns"],
+    ),
+    (
+        "the year 2100",
+        {"start_time_unix_nano": 4_102_444_800 * 10**9, "end_time_unix_nano": 4_102_444_801 * 10**9},
+        Limits(),
+        {"start_ts": datetime(2100, 1, 1, tzinfo=UTC), "duration_ns": 10**9},
+        [],
+    ),
+    ("an end before the start", {"end_time_unix_nano": 1}, Limits(), {"duration_ns": 0}, ["duration_ns"]),
+    (
+        "the longest duration",
+        {"start_time_unix_nano": 1, "end_time_unix_nano": 2**64 - 1},
+        Limits(),
+        {"duration_ns": INT8_MAX},
+        ["duration_ns"],
+    ),
+    ("kinds and codes of the future", {"kind": 99_999}, Limits(), {"kind": 2**15 - 1}, ["kind"]),
+    ("a kind below zero", {"kind": -(2**31)}, Limits(), {"kind": 1}, ["kind"]),
+    ("NUL in a column", {"name": "a\0b"}, Limits(), {"name": "ab"}, ["name"]),
+    ("an empty name", {"name": ""}, Limits(), {"name": "", "trace_state": None, "status_message": None}, []),
+    (
+        "NUL in a value, in a key and nested",
+        {"attributes": {"v": "a\0b", "k\0": 1, "n": {"\0": ["\0x"]}}},
+        Limits(),
+        {"attributes": {"v": "ab", "k": 1, "n": {"": ["x"]}}},
+        ["attributes.v", "attributes.k", "attributes.n"],
+    ),
+    (
+        "numbers that JSON lacks",
+        {"attributes": {"a": math.nan, "b": math.inf, "c": [-math.inf], "d": 1e308, "e": 5e-324}},
+        Limits(),
+        {"attributes": {"a": "NaN", "b": "Infinity", "c": ["-Infinity"], "d": 10**308, "e": 5e-324}},
+        [],
+    ),
+    (
+        "text that looks like an escaped NUL",
+        {"attributes": {"path": "C:\\u0000"}},
+        Limits(),
+        {"attributes": {"path": "C:\\u0000"}},
+        [],
+    ),
+    (
+        "long values",
+        {"attributes": {"s": "äöü", "n": ["12345678"], "b": b"123456", "ok": "1234"}, "name": "checkout"},
+        Limits(attribute_max_bytes=5),
+        {"attributes": {"s": "äö", "n": '["123', "b": "MTIzN", "ok": "1234"}, "name": "check"},
+        ["attributes.s", "attributes.n", "attributes.b", "name"],
+    ),
+    (
+        "too many attributes",
+        {"attributes": {"a": 1, "b": 2, "c": 3}, "dropped_attributes_count": 4},
+        Limits(attributes_max_count=2),
+        {"attributes": {"a": 1, "b": 2}, "dropped_attributes_count": 5},
+        ["attributes"],
+    ),
+    (
+        "values nested too deep",
+        {"attributes": {"a": [["x"]], "b": [[["x"]]], "c": {"k": {"k": {}}}}},
+        Limits(nesting_max_depth=2),
+        {"attributes": {"a": [["x"]], "b": [["[nested too deep]"]], "c": {"k": {"k": "[nested too deep]"}}}},
+        ["attributes.b", "attributes.c"],
+    ),
+    (
+        "events and links have the same limits",
+        {
+            "events": [Span.Event(name="\0e", attributes=attributes({"k": "abc", "l": 1}))],
+            "links": [Span.Link(trace_id=b"\1" * 16, span_id=b"\2" * 8, attributes=attributes({"k": "\0"}))],
+        },
+        Limits(attributes_max_count=1),
+        {},
+        ["events.attributes", "events.name", "links.attributes.k"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("sent", "limits", "stored", "truncated"), [pytest.param(*case[1:], id=case[0]) for case in CHANGED]
+)
+async def test_what_cannot_be_stored_is_changed_and_named(
+    leaf: Leaf, sent: dict[str, Any], limits: Limits, stored: dict[str, Any], truncated: list[str]
+) -> None:
+    await leaf.store(otlp(Signal.TRACES, traces(span(**sent), span())), limits=limits)
+    row, neighbour = await leaf.read("spans")
+    assert {column: row[column] for column in stored} == stored
+    assert sorted(row["truncated"] or []) == sorted(truncated)
+    assert neighbour["truncated"] is None or neighbour["truncated"] == ["name"]
