@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections import Counter
+from typing import cast
 
 import msgspec
 import uvloop
@@ -16,6 +17,8 @@ from msgspec import Struct
 from bench.envelopes import EVENT_ID_PLACEHOLDER
 
 _HEAD_END = b"\r\n\r\n"
+# An answer that takes longer than this after the end of a run is not waited for.
+_PATIENCE_SECONDS = 30
 
 
 class Job(Struct, frozen=True):
@@ -96,8 +99,7 @@ class _Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from asyncio's
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -138,10 +140,11 @@ async def drive(job: Job) -> Load:
 
     Raises:
         OSError: nobody listens at the job's address.
+        TimeoutError: an answer did not come.
     """
     run = _Run(job)
     started_at = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(job.seconds + _PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         for _ in range(job.connections):
             group.create_task(_keep_busy(job, run))
     seconds = time.perf_counter() - started_at
