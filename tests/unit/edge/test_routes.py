@@ -1,0 +1,60 @@
+"""Paths as clients really send them."""
+
+import pytest
+
+from gateway.edge.routes import CONTROL, ENVELOPE, STORE, Family, check_method, find
+from schemas.errors import MethodNotAllowed, NotFound
+from schemas.signals import Signal
+
+
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/traces/", "//v1/traces", "/v1/traces?dryRun=1"])
+def test_otlp_paths(path: str) -> None:
+    route = find(path).route
+    assert (route.family, route.signal) == (Family.OTLP, Signal.TRACES)
+    check_method(find(path), "POST")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/1/envelope/",
+        "/api/1/envelope",
+        "//api//1/envelope//",
+        "/api/1/envelope/?sentry_key=ak_x&sentry_version=7",
+        "/a/prefix/api/1/envelope/",
+    ],
+)
+def test_sentry_paths(path: str) -> None:
+    found = find(path)
+    assert found.route is ENVELOPE
+    assert found.parameters == {"channel": "1"}
+
+
+def test_the_store_endpoint_and_an_encoded_channel() -> None:
+    found = find("/api/%31/store/")
+    assert found.route is STORE
+    assert found.parameters == {"channel": "1"}
+
+
+@pytest.mark.parametrize("path", ["/apps", "/api-keys", "/apps/x/environments", "/nowhere"])
+def test_everything_else_is_the_control_planes(path: str) -> None:
+    assert find(path).route is CONTROL
+
+
+def test_the_control_planes_path_stays_encoded() -> None:
+    assert find("/apps/1/environments/by-ref/acme%2Fshop%2342").path == "/apps/1/environments/by-ref/acme%2Fshop%2342"
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/profiles", "/v1/"])
+def test_where_a_misconfigured_exporter_arrives_names_the_right_path(path: str) -> None:
+    found = find(path)
+    assert found.route.family is Family.OTLP
+    with pytest.raises(NotFound, match="/v1/traces"):
+        check_method(found, "POST")
+
+
+@pytest.mark.parametrize(("path", "method"), [("/v1/logs", "GET"), ("/healthz", "POST"), ("/api/1/envelope/", "PUT")])
+def test_other_methods_are_told_which_ones_are_allowed(path: str, method: str) -> None:
+    with pytest.raises(MethodNotAllowed) as caught:
+        check_method(find(path), method)
+    assert caught.value.allowed == find(path).route.methods
