@@ -4,19 +4,19 @@ An encoder remembers what it wrote for a text or for the bytes of an attribute; 
 are remembered. What had to be changed is named in `notes`, which whoever packs a row moves to its column `truncated`.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import orjson
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from consumers.rows import values
-from consumers.rows.binary import NULL, sized, text_array
+from consumers.rows.binary import NULL, jsonb, sized, text_array
 from gateway.runtime.settings import Limits
 
 # A btree entry must stay below a third of a page, 2,704 bytes; so short are texts that stand in an index.
 INDEXED_TEXT_MAX_BYTES = 1024
-_REMEMBERED_MAX_BYTES = 256
+_REMEMBERED_MAX_SIZE = 256
 _REMEMBERED_MAX_COUNT = 20_000
 
 # Protobuf tags of KeyValue.key, KeyValue.value and AnyValue.string_value (all length-delimited), and the largest length
@@ -25,26 +25,51 @@ _KEY, _VALUE, _STRING = 0x0A, 0x12, 0x0A
 _ONE_BYTE_MAX = 0x7F
 
 
+_Key = TypeVar("_Key", str, bytes)
+
+
+class Memo(dict[_Key, bytes]):
+    """What a function wrote for a value; asked for with `memo[value]`, which runs no Python when it is known."""
+
+    def __init__(self, write: Callable[[_Key], bytes], notes: list[str]) -> None:
+        super().__init__()
+        self._write = write
+        self._notes = notes
+
+    def __missing__(self, key: _Key) -> bytes:
+        before = len(self._notes)
+        written = self._write(key)
+        if len(key) <= _REMEMBERED_MAX_SIZE and len(self._notes) == before:
+            if len(self) >= _REMEMBERED_MAX_COUNT:
+                self.clear()
+            self[key] = written
+        return written
+
+
 class Encoder:
     """Encodes the values of one batch.
 
     Attributes:
         notes: What was cut, dropped or replaced since a row last took the notes, by column or `attributes.<key>`.
         pairs: Bytes of a KeyValue → its JSON text `"key":value`.
-        string_texts: A string → its JSON text.
+        strings: A string of an event or a link → its JSON text.
+        bodies: Bytes of a log's AnyValue → its columns `body` and `body_text`.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.notes: list[str] = []
-        self.pairs = _Pairs(self)
-        self.string_texts = _StringTexts(self)
-        self._texts: dict[str, _Texts] = {}
+        self.pairs = Memo(self._pair, self.notes)
+        self.strings: Memo[str] = Memo(lambda text: self.json("name", text), self.notes)
+        self.bodies = Memo(self._body, self.notes)
+        self._keys: Memo[bytes] = Memo(lambda key: orjson.dumps(str(key, "utf-8")) + b":", self.notes)
+        self._texts: dict[str, Memo[str]] = {}
+        self._short_max_bytes = min(_ONE_BYTE_MAX, limits.attribute_max_bytes)
 
-    def texts(self, column: str, *, empty: bytes = NULL) -> "_Texts":
+    def texts(self, column: str, *, empty: bytes = NULL) -> Memo[str]:
         """Answer the memo of a text column: text → field; `empty` is the field of the empty text."""
         if column not in self._texts:
-            self._texts[column] = _Texts(self, column, empty)
+            self._texts[column] = Memo(lambda text: self.text(column, text) if text else empty, self.notes)
         return self._texts[column]
 
     def text(self, column: str, value: str, max_bytes: int | None = None) -> bytes:
@@ -104,67 +129,19 @@ class Encoder:
         self.notes.clear()
         return text_array(names)
 
+    def _pair(self, raw: bytes) -> bytes:
+        """Write the bytes of a KeyValue as `"key":value`."""
+        if (text := self._short_pair(raw)) is not None:
+            return text
+        pair = KeyValue.FromString(raw)
+        label = f"attributes.{pair.key}"
+        key, is_changed = values.dump(pair.key, 0)
+        if is_changed:
+            self.notes.append(label)
+        return key + b":" + self.json(label, values.plain(pair.value))
 
-class _Texts(dict[str, bytes]):
-    """The fields of one text column."""
-
-    def __init__(self, encoder: Encoder, column: str, empty: bytes) -> None:
-        super().__init__()
-        self._encoder = encoder
-        self._column = column
-        self._empty = empty
-
-    def __missing__(self, text: str) -> bytes:
-        notes = self._encoder.notes
-        before = len(notes)
-        field = self._encoder.text(self._column, text) if text else self._empty
-        if len(field) <= _REMEMBERED_MAX_BYTES and len(notes) == before:
-            if len(self) >= _REMEMBERED_MAX_COUNT:
-                self.clear()
-            self[text] = field
-        return field
-
-
-class _StringTexts(dict[str, bytes]):
-    """The JSON texts of strings that stand in `events` and `links`."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self._encoder = encoder
-
-    def __missing__(self, string: str) -> bytes:
-        notes = self._encoder.notes
-        before = len(notes)
-        text = self._encoder.json("name", string)
-        if len(text) <= _REMEMBERED_MAX_BYTES and len(notes) == before:
-            if len(self) >= _REMEMBERED_MAX_COUNT:
-                self.clear()
-            self[string] = text
-        return text
-
-
-class _Pairs(dict[bytes, bytes]):
-    """The JSON texts `"key":value` of attributes, by the bytes of their KeyValue."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self._encoder = encoder
-        self._keys: dict[bytes, bytes] = {}
-        self._short_max_bytes = min(_ONE_BYTE_MAX, encoder.limits.attribute_max_bytes)
-
-    def __missing__(self, raw: bytes) -> bytes:
-        notes = self._encoder.notes
-        before = len(notes)
-        pair = self._short_string(raw) or self._any(raw)
-        if len(raw) <= _REMEMBERED_MAX_BYTES and len(notes) == before:
-            if len(self) >= _REMEMBERED_MAX_COUNT:
-                self.clear()
-                self._keys.clear()
-            self[raw] = pair
-        return pair
-
-    def _short_string(self, raw: bytes) -> bytes | None:
-        """Read the commonest shape, a short key and a short string, without making objects for it.
+    def _short_pair(self, raw: bytes) -> bytes | None:
+        """Write the commonest shape, a short key and a short string, without making objects for it.
 
         That is: key tag, length, key, value tag, length, string tag, length, string, and nothing after it.
         """
@@ -181,26 +158,16 @@ class _Pairs(dict[bytes, bytes]):
             or raw[end + 3] != left - 2
         ):
             return None
-        key = raw[2:end]
-        key_text = self._keys.get(key)
-        if key_text is None:
-            key_text = self._keys[key] = orjson.dumps(str(key, "utf-8")) + b":"
-        pair = key_text + orjson.dumps(str(raw[end + 4 :], "utf-8"))
+        pair = self._keys[raw[2:end]] + orjson.dumps(str(raw[end + 4 :], "utf-8"))
         return None if b"\\u0000" in pair else pair
 
-    def _any(self, raw: bytes) -> bytes:
-        """Read any KeyValue."""
-        pair = KeyValue.FromString(raw)
-        label = f"attributes.{pair.key}"
-        key, is_changed = values.dump(pair.key, 0)
-        if is_changed:
-            self._encoder.notes.append(label)
-        return key + b":" + self._encoder.json(label, values.plain(pair.value))
-
-
-def any_value(raw: bytes) -> Any:  # noqa: ANN401 (any JSON value)
-    """Read the bytes of an AnyValue; None where it is not set."""
-    return values.plain(AnyValue.FromString(raw))
+    def _body(self, raw: bytes) -> bytes:
+        """Write the bytes of a log's AnyValue as `body` and `body_text`, which only a string has."""
+        value = values.plain(AnyValue.FromString(raw))
+        if value is None:
+            return NULL + NULL
+        body = jsonb(self.json("body", value))
+        return body + (self.text("body", value) if isinstance(value, str) else NULL)
 
 
 def _cut(text: str, max_bytes: int) -> str:

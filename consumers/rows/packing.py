@@ -5,7 +5,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from msgspec import Struct
 
-from consumers.rows import spans, wire
+from consumers.rows import logs, metrics, spans, wire
 from consumers.rows.encoder import Encoder
 from consumers.rows.tables import Rows
 from gateway.protocols.body import Codec, inflate
@@ -34,7 +34,7 @@ class Decoded(Struct):
     limits: Limits
 
 
-_PACK = {Signal.TRACES: spans.pack}
+_PACK = {Signal.TRACES: spans.pack, Signal.LOGS: logs.pack, Signal.METRICS: metrics.pack}
 
 
 def decode(record: Record, limits: Limits) -> Decoded:

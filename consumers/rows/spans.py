@@ -79,7 +79,7 @@ class _Packer:
         attributes, dropped = encoder.attributes(event.attributes, event.dropped_attributes_count)
         text = b'{"time_ns":%d,"name":%b,"attributes":%b,"dropped_attributes_count":%d}' % (
             event.time_unix_nano,
-            encoder.string_texts[event.name],
+            encoder.strings[event.name],
             attributes,
             dropped,
         )
@@ -96,7 +96,7 @@ class _Packer:
             % (
                 link.trace_id.hex().encode(),
                 link.span_id.hex().encode(),
-                encoder.string_texts[link.trace_state],
+                encoder.strings[link.trace_state],
                 link.flags,
                 attributes,
                 dropped,

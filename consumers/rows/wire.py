@@ -136,6 +136,86 @@ class LogsRequest(Protocol):
     resource_logs: Sequence[ResourceLogs]
 
 
+class Exemplar(Protocol):
+    """`opentelemetry.proto.metrics.v1.Exemplar`."""
+
+    filtered_attributes: Sequence[bytes]
+    time_unix_nano: int
+    span_id: bytes
+    trace_id: bytes
+
+    def WhichOneof(self, oneof_group: str, /) -> str | None: ...  # noqa: N802, D102 (protobuf's name)
+
+
+class Buckets(Protocol):
+    """`opentelemetry.proto.metrics.v1.ExponentialHistogramDataPoint.Buckets`."""
+
+    offset: int
+    bucket_counts: Sequence[int]
+
+
+class Quantile(Protocol):
+    """`opentelemetry.proto.metrics.v1.SummaryDataPoint.ValueAtQuantile`."""
+
+    quantile: float
+    value: float
+
+
+class Point(Protocol):
+    """The data points of `opentelemetry.proto.metrics.v1`: the fields of all kinds; each kind has its own."""
+
+    attributes: Sequence[bytes]
+    start_time_unix_nano: int
+    time_unix_nano: int
+    flags: int
+    exemplars: Sequence[Exemplar]
+    as_double: float
+    as_int: int
+    count: int
+    sum: float
+    bucket_counts: Sequence[int]
+    explicit_bounds: Sequence[float]
+    scale: int
+    zero_count: int
+    zero_threshold: float
+    positive: Buckets
+    negative: Buckets
+    quantile_values: Sequence[Quantile]
+
+    def WhichOneof(self, oneof_group: str, /) -> str | None: ...  # noqa: N802, D102 (protobuf's name)
+    def HasField(self, field_name: str, /) -> bool: ...  # noqa: N802, D102 (protobuf's name)
+
+
+class Metric(Protocol):
+    """`opentelemetry.proto.metrics.v1.Metric`; the data stands in the field that `WhichOneof("data")` names."""
+
+    name: str
+    description: str
+    unit: str
+
+    def WhichOneof(self, oneof_group: str, /) -> str | None: ...  # noqa: N802, D102 (protobuf's name)
+
+
+class ScopeMetrics(Protocol):
+    """`opentelemetry.proto.metrics.v1.ScopeMetrics`."""
+
+    scope: Scope
+    metrics: Sequence[Metric]
+
+
+class ResourceMetrics(Protocol):
+    """`opentelemetry.proto.metrics.v1.ResourceMetrics`."""
+
+    resource: Resource
+    scope_metrics: Sequence[ScopeMetrics]
+
+
+class MetricsRequest(Protocol):
+    """`opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest`."""
+
+    resource_metrics: Sequence[ResourceMetrics]
+
+
 def _add_lean(file: FileDescriptor, pool: descriptor_pool.DescriptorPool) -> None:
     """Add a file, after those that it imports, to a pool, its attributes and bodies declared as bytes."""
     for dependency in file.dependencies:

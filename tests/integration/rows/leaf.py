@@ -1,6 +1,7 @@
 """A leaf on real PostgreSQL: rows go in by binary COPY, as the worker sends them, and are read back."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,11 @@ from schemas.record import Record
 ENVIRONMENT = "01JROWS0000000000000000000"
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
+
+
+def moment(ns: int) -> datetime:
+    """Answer what PostgreSQL makes of nanoseconds since 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
 
 
 class Leaf:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +12,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from consumers.rows.tables import COLUMNS
 from gateway.runtime.settings import Limits
 from schemas.signals import Signal
-from tests.integration.rows.leaf import ENVIRONMENT, Leaf
+from tests.integration.rows.leaf import ENVIRONMENT, Leaf, moment
 from tests.unit.rows.records import CHANNEL, INGEST_ID, RECEIVED_NS, otlp
 from tests.unit.rows.requests import START_NS, attributes, span, traces
 
 INT8_MAX = 2**63 - 1
-NO_COUNTS = {"dropped_attributes_count": 0, "dropped_events_count": 0, "dropped_links_count": 0}
-
-
-def moment(ns: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
 
 
 @pytest.mark.parametrize("table", COLUMNS)

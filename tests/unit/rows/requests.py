@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 START_NS = 1_700_000_000_123_456_789
@@ -57,4 +61,20 @@ def traces(*spans: Span, resource: dict[str, Any] | None = None) -> ExportTraceS
     scope = group.scope_spans.add()
     scope.scope.name, scope.scope.version = "lib", "1.2"
     scope.spans.extend(spans)
+    return request
+
+
+def logs(*records: LogRecord, resource: dict[str, Any] | None = None) -> ExportLogsServiceRequest:
+    """Make a request of one resource and one scope around log records."""
+    request = ExportLogsServiceRequest()
+    group = request.resource_logs.add()
+    group.resource.attributes.extend(attributes(resource or {}))
+    group.scope_logs.add().log_records.extend(records)
+    return request
+
+
+def metrics(*instruments: Metric) -> ExportMetricsServiceRequest:
+    """Make a request of one resource and one scope around metrics."""
+    request = ExportMetricsServiceRequest()
+    request.resource_metrics.add().scope_metrics.add().metrics.extend(instruments)
     return request

@@ -1,0 +1,194 @@
+"""OTLP metric data points on real PostgreSQL."""
+
+import math
+from typing import Any
+
+import pytest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    Exemplar,
+    ExponentialHistogram,
+    ExponentialHistogramDataPoint,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    Sum,
+    Summary,
+    SummaryDataPoint,
+)
+
+from schemas.signals import Signal
+from tests.integration.rows.leaf import Leaf, moment
+from tests.unit.rows.records import RECEIVED_NS, otlp
+from tests.unit.rows.requests import attributes, metrics
+
+DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+UINT8_MAX = 2**64 - 1
+TIMES: dict[str, Any] = {"start_time_unix_nano": 1000, "time_unix_nano": 2000}
+EXEMPLAR = Exemplar(
+    time_unix_nano=3,
+    as_int=4,
+    trace_id=b"\1" * 16,
+    span_id=b"\2" * 8,
+    filtered_attributes=attributes({"k": "v"}),
+)
+
+# A metric, and what is stored of its one point.
+POINTS: list[tuple[str, Metric, dict[str, Any]]] = [
+    (
+        "gauge",
+        Metric(
+            name="load",
+            unit="1",
+            description="How busy",
+            gauge=Gauge(data_points=[NumberDataPoint(**TIMES, as_double=0.5, attributes=attributes({"cpu": 1}))]),
+        ),
+        {
+            "name": "load",
+            "type": "gauge",
+            "unit": "1",
+            "description": "How busy",
+            "temporality": None,
+            "monotonic": None,
+            "start_ns": 1000,
+            "time_ns": 2000,
+            "ts": moment(2000),
+            "value_double": 0.5,
+            "value_int": None,
+            "histogram": None,
+            "exemplars": None,
+            "flags": 0,
+            "attributes": {"cpu": 1},
+            "truncated": None,
+        },
+    ),
+    (
+        "sum with an exemplar",
+        Metric(
+            name="requests",
+            sum=Sum(
+                aggregation_temporality=DELTA,
+                is_monotonic=True,
+                data_points=[NumberDataPoint(**TIMES, as_int=-(2**63), exemplars=[EXEMPLAR])],
+            ),
+        ),
+        {
+            "type": "sum",
+            "temporality": 1,
+            "monotonic": True,
+            "value_double": None,
+            "value_int": -(2**63),
+            "exemplars": [
+                {"time_ns": 3, "value": 4, "trace_id": "01" * 16, "span_id": "02" * 8, "attributes": {"k": "v"}}
+            ],
+        },
+    ),
+    (
+        "infinity",
+        Metric(name="g", gauge=Gauge(data_points=[NumberDataPoint(as_double=math.inf)])),
+        {"value_double": math.inf, "time_ns": 0, "start_ns": None, "ts": moment(RECEIVED_NS)},
+    ),
+    (
+        "no recorded value",
+        Metric(name="g", gauge=Gauge(data_points=[NumberDataPoint(flags=1)])),
+        {"value_double": None, "value_int": None, "flags": 1},
+    ),
+    (
+        "times past 2262",
+        Metric(
+            name="g",
+            gauge=Gauge(data_points=[NumberDataPoint(start_time_unix_nano=2**63, time_unix_nano=UINT8_MAX)]),
+        ),
+        {
+            "start_ns": 2**63 - 1,
+            "time_ns": 2**63 - 1,
+            "ts": moment(2**63 - 1),
+            "truncated": ["start_ns", "time_ns"],
+        },
+    ),
+    (
+        "histogram",
+        Metric(
+            name="h",
+            histogram=Histogram(
+                aggregation_temporality=DELTA,
+                data_points=[
+                    HistogramDataPoint(
+                        count=UINT8_MAX, sum=math.nan, min=0.5, bucket_counts=[1, 2], explicit_bounds=[0.25]
+                    )
+                ],
+            ),
+        ),
+        {
+            "type": "histogram",
+            "temporality": 1,
+            "monotonic": None,
+            "histogram": {"count": UINT8_MAX, "sum": "NaN", "min": 0.5, "counts": [1, 2], "bounds": [0.25]},
+        },
+    ),
+    (
+        "exponential histogram",
+        Metric(
+            name="e",
+            exponential_histogram=ExponentialHistogram(
+                data_points=[
+                    ExponentialHistogramDataPoint(
+                        count=6,
+                        scale=-2,
+                        zero_count=1,
+                        zero_threshold=0.5,
+                        positive=ExponentialHistogramDataPoint.Buckets(offset=-1, bucket_counts=[2, 3]),
+                    )
+                ]
+            ),
+        ),
+        {
+            "type": "exponential_histogram",
+            "temporality": 0,
+            "histogram": {
+                "count": 6,
+                "scale": -2,
+                "zero_count": 1,
+                "zero_threshold": 0.5,
+                "positive": {"offset": -1, "counts": [2, 3]},
+                "negative": {"offset": 0, "counts": []},
+            },
+        },
+    ),
+    (
+        "summary",
+        Metric(
+            name="s",
+            summary=Summary(
+                data_points=[
+                    SummaryDataPoint(
+                        count=2,
+                        sum=3,
+                        quantile_values=[SummaryDataPoint.ValueAtQuantile(quantile=0.5, value=math.nan)],
+                    )
+                ]
+            ),
+        ),
+        {"type": "summary", "histogram": {"count": 2, "sum": 3, "quantiles": [{"quantile": 0.5, "value": "NaN"}]}},
+    ),
+    (
+        "a name too long for its index",
+        Metric(name="n\0" * 3000, gauge=Gauge(data_points=[NumberDataPoint(as_int=1)])),
+        {"name": "n" * 1024, "truncated": ["name"]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("metric", "stored"), [pytest.param(*case[1:], id=case[0]) for case in POINTS])
+async def test_a_point_is_stored_whole(leaf: Leaf, metric: Metric, stored: dict[str, Any]) -> None:
+    rows = await leaf.store(otlp(Signal.METRICS, metrics(metric)))
+    (row,) = await leaf.read("metric_points")
+    assert rows.counts == {"metric_points": 1}
+    assert {column: row[column] for column in stored} == stored
+
+
+async def test_a_metric_without_data_is_no_point(leaf: Leaf) -> None:
+    rows = await leaf.store(otlp(Signal.METRICS, metrics(Metric(name="nothing"))))
+    assert rows.counts == {"metric_points": 0}
