@@ -68,7 +68,7 @@ class PostgresSource:
                         credentials += await connection.fetch(_CREDENTIALS_BY_ID, list(credential_ids))
             except asyncpg.UndefinedTableError as error:
                 raise ConfigError("The database has no schema yet. Run `axonpush migrate` first.") from error
-            except UNREACHABLE as error:
+            except (*UNREACHABLE, asyncpg.PostgresError) as error:
                 await self.close()
                 raise StoreTransient(f"The directory cannot be read: {type(error).__name__}.") from error
         return Changes(

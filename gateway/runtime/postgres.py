@@ -36,7 +36,7 @@ async def connect(database: Database, *, server_settings: dict[str, str] | None 
     """
     try:
         return await asyncpg.connect(**_arguments(database), server_settings=server_settings)
-    except UNREACHABLE as error:
+    except (*UNREACHABLE, asyncpg.PostgresError) as error:
         raise _unreachable(error) from error
 
 
