@@ -1,0 +1,55 @@
+"""Makes credentials: the text that is shown once, and the row that keeps only its digest."""
+
+import secrets
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from gateway.control.service import Service
+from gateway.identity.tokens import SECRET_BYTES, digest, mint, parse
+from gateway.runtime.ids import new_ulid
+from schemas.environment import Kind
+
+T = TypeVar("T", bound=Struct)
+_LAST_LENGTH = 4
+
+
+class Grant(Struct, frozen=True, kw_only=True):
+    """What a credential is for; the fields in the order of the query `insert_credential`, behind those of the text."""
+
+    app_id: str | None = None
+    environment_id: str | None = None
+    channel_id: int | None = None
+    name: str
+    allow_environment_override: bool = False
+    override_environments: list[str] | None = None
+    origins: list[str] = []
+    expires_at: datetime | None = None
+
+
+def new_text(service: Service, kind: Kind, hint: str) -> str:
+    """Make the text of a new credential, with 256 random bits."""
+    return mint(kind, hint, new_ulid(service.clock()), secrets.token_bytes(SECRET_BYTES))
+
+
+async def insert(service: Service, row_type: type[T], org_id: str, text: str, grant: Grant) -> T:
+    """Store a credential under its text's id and answer its row."""
+    parsed = parse(text)
+    assert parsed is not None
+    version = service.peppers.current
+    row = await service.store.one(
+        row_type,
+        "insert_credential",
+        org_id,
+        parsed.id,
+        parsed.kind.value,
+        digest(text, service.peppers.by_version[version]),
+        version,
+        text.split("_")[1],
+        text[-_LAST_LENGTH:],
+        *astuple(grant),
+    )
+    assert row is not None
+    return row

@@ -1,0 +1,62 @@
+"""The rules of public tokens (pt_): one channel, one environment, never another."""
+
+from msgspec.structs import asdict
+
+from gateway.control import lookup, minting
+from gateway.control.paging import bounds_of, page_of
+from gateway.control.service import Principal, Service, check_expiry
+from gateway.control.types import CreatePublicToken, MintedPublicToken, Page, PublicToken, PublicTokenQuery
+from gateway.identity.tokens import hint_of
+from schemas.environment import Kind
+from schemas.errors import NotFound, Unprocessable
+
+
+async def create(service: Service, principal: Principal, body: CreatePublicToken) -> MintedPublicToken:
+    """Make a token for a channel and an environment of one app.
+
+    Raises:
+        NotFound: the organization has no such channel or environment.
+        Unprocessable: the two belong to different apps, or the expiry is over.
+    """
+    channel = await lookup.channel(service, principal, body.channel_id)
+    environment = await lookup.environment(service, principal, body.environment_id)
+    if environment.app_id != channel.app_id:
+        raise Unprocessable("Field `environmentId`: this environment belongs to another app than the channel.")
+    check_expiry(service, body.expires_at)
+    text = minting.new_text(service, Kind.PUBLIC_TOKEN, hint_of(environment.slug))
+    grant = minting.Grant(
+        app_id=channel.app_id,
+        environment_id=environment.id,
+        channel_id=channel.id,
+        name=body.name,
+        origins=body.origins,
+        expires_at=body.expires_at,
+    )
+    row = await minting.insert(service, PublicToken, principal.org_id, text, grant)
+    return MintedPublicToken(**asdict(row), token=text)
+
+
+async def listing(service: Service, principal: Principal, query: PublicTokenQuery) -> Page[PublicToken]:
+    """List the organization's tokens, or those of one app, environment or channel."""
+    rows = await service.store.many(
+        PublicToken,
+        "public_tokens_page",
+        principal.org_id,
+        *bounds_of(query),
+        query.app_id,
+        query.environment_id,
+        query.channel_id,
+    )
+    return page_of(rows, query)
+
+
+async def revoke(service: Service, principal: Principal, token_id: str) -> PublicToken:
+    """End a token for good; a second time changes nothing.
+
+    Raises:
+        NotFound: the organization has no such token.
+    """
+    row = await service.store.one(PublicToken, "revoke_credential", principal.org_id, token_id, Kind.PUBLIC_TOKEN.value)
+    if row is None:
+        raise NotFound(f"There is no public token {token_id!r}.")
+    return row

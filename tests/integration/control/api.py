@@ -1,0 +1,54 @@
+"""A caller of the control plane, without HTTP: method, path and body in, status and object out."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gateway.control.calls import handle, match
+from gateway.control.service import Service
+from gateway.protocols.replies import Reply
+
+Item = dict[str, Any]
+
+
+class Api(Struct, frozen=True):
+    """Calls one service with one key."""
+
+    service: Service
+    key: str | None
+
+    async def reply(self, method: str, path: str, body: Item | bytes | None = None, **query: str) -> Reply:
+        """Make a call and answer the reply as the edge gets it."""
+        call, params = match(method, path)
+        return await handle(
+            self.service,
+            call,
+            params,
+            authorization=self.key and f"Bearer {self.key}",
+            query=query,
+            body=body if isinstance(body, bytes) else msgspec.json.encode(body or {}),
+        )
+
+    async def call(self, method: str, path: str, body: Item | bytes | None = None, **query: str) -> tuple[int, Item]:
+        """Make a call and answer status and object."""
+        reply = await self.reply(method, path, body, **query)
+        return reply.status, msgspec.json.decode(reply.body)
+
+    async def made(self, path: str, body: Item) -> Item:
+        """Create something and answer it."""
+        status, item = await self.call("POST", path, body)
+        assert status == 201, item
+        return item
+
+    async def got(self, path: str, **query: str) -> Item:
+        """Read something that exists."""
+        status, item = await self.call("GET", path, None, **query)
+        assert status == 200, item
+        return item
+
+    async def app(self, name: str) -> tuple[Item, dict[str, Item]]:
+        """Create an app and answer it with its environments by slug."""
+        app = await self.made("/apps", {"name": name})
+        environments = await self.got(f"/apps/{app['id']}/environments")
+        return app, {each["slug"]: each for each in environments["items"]}

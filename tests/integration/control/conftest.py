@@ -1,0 +1,55 @@
+"""The control plane over real PostgreSQL and Kafka, seeded, and a second organization beside it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec import Struct
+
+from gateway.control import minting
+from gateway.control.seed import Seeded, SeedSecrets, seed
+from gateway.control.service import Service
+from gateway.control.store import Store
+from gateway.identity.tokens import Peppers
+from gateway.runtime import clock, postgres
+from gateway.runtime.ids import new_ulid
+from gateway.runtime.settings import Database, Kafka
+from gateway.stream.topics import KafkaTopics
+from schemas.environment import Kind
+from tests.integration.control.api import Api
+
+
+class _Row(Struct, frozen=True):
+    id: str
+
+
+@pytest.fixture(scope="module")
+async def service(database_url: str, kafka_bootstrap: str) -> AsyncIterator[Service]:
+    """The parts of the control plane over a fresh database."""
+    pool = await postgres.open_pool(Database(url=database_url))
+    topics = KafkaTopics(Kafka(bootstrap=kafka_bootstrap))
+    peppers = Peppers(current=1, by_version={1: b"p" * 32})
+    yield Service(store=Store(pool), topics=topics, peppers=peppers, clock=clock.now_ns)
+    await topics.close()
+    await pool.close()
+
+
+@pytest.fixture(scope="module")
+async def seeded(service: Service) -> Seeded:
+    """What a first start made."""
+    return await seed(service, secrets=SeedSecrets())
+
+
+@pytest.fixture(scope="module")
+async def api(service: Service, seeded: Seeded) -> Api:
+    """The administrator of the default organization."""
+    return Api(service, seeded.secrets.management_key)
+
+
+@pytest.fixture(scope="module")
+async def other(service: Service) -> Api:
+    """The administrator of another organization."""
+    org = await service.store.one(_Row, "insert_org", new_ulid(service.clock()), "other", "Other")
+    assert org is not None
+    key = minting.new_text(service, Kind.MANAGEMENT_KEY, "other")
+    await minting.insert(service, _Row, org.id, key, minting.Grant(name="other"))
+    return Api(service, key)

@@ -1,0 +1,143 @@
+"""A wrong field is named, a body that is no JSON is told apart, and no bytes raise anything else."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.control.calls import read_body, read_query
+from gateway.control.types import (
+    ApiKeyQuery,
+    CreateApiKey,
+    CreateApp,
+    CreateChannel,
+    CreateEnvironment,
+    CreatePublicToken,
+    Input,
+    PageQuery,
+    PublicTokenQuery,
+    UpdateApiKey,
+)
+from schemas.errors import Malformed, Unprocessable
+
+APP = {"name": "Shop"}
+ENVIRONMENT = {"slug": "staging"}
+KEY = {"appId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+TOKEN = {"channelId": 1, "environmentId": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+
+WRONG_FIELDS: list[tuple[type[Input], dict[str, Any], str]] = [
+    (CreateApp, {}, "name"),
+    (CreateApp, {"name": 1}, "name"),
+    (CreateApp, {"name": None}, "name"),
+    (CreateApp, {"name": ""}, "name"),
+    (CreateApp, {"name": "x" * 201}, "name"),
+    (CreateApp, {"name": "a\x00b"}, "name"),
+    (CreateApp, {"name": "a\n"}, "name"),
+    (CreateApp, {**APP, "slug": "Shop"}, "slug"),
+    (CreateApp, {**APP, "slug": "shop\n"}, "slug"),
+    (CreateApp, {**APP, "slug": ""}, "slug"),
+    (CreateApp, {**APP, "slug": "x" * 41}, "slug"),
+    (CreateApp, {**APP, "colour": "red"}, "colour"),
+    (CreateApp, {**APP, "is_production": True}, "is_production"),
+    (CreateEnvironment, {}, "slug"),
+    (CreateEnvironment, {**ENVIRONMENT, "color": "red"}, "color"),
+    (CreateEnvironment, {**ENVIRONMENT, "color": "#12345"}, "color"),
+    (CreateEnvironment, {**ENVIRONMENT, "isProduction": "yes"}, "isProduction"),
+    (CreateEnvironment, {**ENVIRONMENT, "isProduction": None}, "isProduction"),
+    (CreateEnvironment, {**ENVIRONMENT, "expiresAt": "tomorrow"}, "expiresAt"),
+    (CreateEnvironment, {**ENVIRONMENT, "expiresAt": "2030-01-01T00:00:00"}, "expiresAt"),
+    (CreateEnvironment, {**ENVIRONMENT, "expiresAt": 1893456000}, "expiresAt"),
+    (CreateEnvironment, {**ENVIRONMENT, "partitions": 0}, "partitions"),
+    (CreateEnvironment, {**ENVIRONMENT, "partitions": 1001}, "partitions"),
+    (CreateEnvironment, {**ENVIRONMENT, "partitions": 1.5}, "partitions"),
+    (CreateEnvironment, {**ENVIRONMENT, "retentionDays": 0}, "retentionDays"),
+    (CreateEnvironment, {**ENVIRONMENT, "requireConfirmationForDestructive": 1}, "requireConfirmationForDestructive"),
+    (CreateChannel, {}, "name"),
+    (CreateChannel, {"name": "x", "id": 7}, "id"),
+    (CreateApiKey, {}, "appId"),
+    (CreateApiKey, {"appId": 1}, "appId"),
+    (CreateApiKey, {"appId": "a\x00"}, "appId"),
+    (CreateApiKey, {**KEY, "allowEnvironmentOverride": "true"}, "allowEnvironmentOverride"),
+    (CreateApiKey, {**KEY, "overrideEnvironments": "staging"}, "overrideEnvironments"),
+    (CreateApiKey, {**KEY, "overrideEnvironments": ["staging", "NO"]}, "overrideEnvironments[1]"),
+    (CreateApiKey, {**KEY, "channelId": 1}, "channelId"),
+    (UpdateApiKey, {"environmentId": None}, "environmentId"),
+    (UpdateApiKey, {"name": None}, "name"),
+    (UpdateApiKey, {"appId": "x"}, "appId"),
+    (CreatePublicToken, {"environmentId": "x"}, "channelId"),
+    (CreatePublicToken, {"channelId": 1}, "environmentId"),
+    (CreatePublicToken, {**TOKEN, "channelId": "1"}, "channelId"),
+    (CreatePublicToken, {**TOKEN, "channelId": 2**63}, "channelId"),
+    (CreatePublicToken, {**TOKEN, "origins": ["shop.example"]}, "origins[0]"),
+    (CreatePublicToken, {**TOKEN, "origins": ["https://shop.example/path"]}, "origins[0]"),
+    (CreatePublicToken, {**TOKEN, "allowEnvironmentOverride": True}, "allowEnvironmentOverride"),
+]
+
+
+@pytest.mark.parametrize(("body_type", "body", "field"), WRONG_FIELDS)
+def test_a_wrong_missing_or_unknown_field_is_named(body_type: type[Input], body: dict[str, Any], field: str) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        read_body(body_type, msgspec.json.encode(body))
+    assert f"`{field}`" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("query_type", "query", "field"),
+    [
+        (PageQuery, {"limit": "0"}, "limit"),
+        (PageQuery, {"limit": "1001"}, "limit"),
+        (PageQuery, {"limit": "many"}, "limit"),
+        (PageQuery, {"limt": "5"}, "limt"),
+        (ApiKeyQuery, {"appId": ""}, "appId"),
+        (ApiKeyQuery, {"environmentId": "a\x00"}, "environmentId"),
+        (PublicTokenQuery, {"channelId": "x"}, "channelId"),
+    ],
+)
+def test_a_wrong_parameter_of_a_query_is_named(query_type: type[Input], query: dict[str, str], field: str) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        read_query(query_type, query)
+    assert f"`{field}`" in caught.value.message
+
+
+def test_numbers_of_a_query_are_read() -> None:
+    assert read_query(PublicTokenQuery, {"limit": "7", "channelId": "3", "appId": "12"}) == PublicTokenQuery(
+        limit=7, channel_id=3, app_id="12"
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b'{"name": "a"} x', b'{"name": "\xff"}', b'{"name": "\\ud800"}', b"\x00", b"name=a", b"'name'"],
+)
+def test_what_is_no_json_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed, match="JSON"):
+        read_body(CreateApp, body)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"name"', b"1", b"[" * 100_000])
+def test_json_that_is_no_object_is_refused(body: bytes) -> None:
+    with pytest.raises((Malformed, Unprocessable), match="object"):
+        read_body(CreateApp, body)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_body_or_one_of_two_errors(body: bytes) -> None:
+    with pytest.raises((Malformed, Unprocessable)):
+        read_body(CreateEnvironment, body)
+
+
+TEXTS = st.text("ab0-\n\x00\ud800é ", max_size=5)
+
+
+@given(st.fixed_dictionaries({}, optional={"name": TEXTS, "slug": TEXTS}))
+def test_what_is_read_can_be_stored(body: dict[str, str]) -> None:
+    # PostgreSQL refuses U+0000 and surrogates in a text.
+    try:
+        app = read_body(CreateApp, str(body).replace("'", '"').encode("utf-8", "surrogatepass"))
+    except (Malformed, Unprocessable):
+        return
+    for text in filter(None, (app.name, app.slug)):
+        assert "\x00" not in text
+        assert text.encode()
