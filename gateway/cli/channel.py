@@ -1,0 +1,42 @@
+"""`axonpush channel`: the channels of an app by list and create."""
+
+import click
+
+from gateway.cli.client import Client, app_option, given, with_client
+from gateway.cli.printing import print_item, print_list
+
+_COLUMNS = {"number": "id", "slug": "slug", "name": "name", "created": "createdAt"}
+
+
+@click.group("channel", short_help="Channels of an app.")
+def command() -> None:
+    """Channels of an app: the project number of a Sentry DSN, and where OTLP traffic is filed.
+
+    \b
+    axonpush channel list
+    axonpush channel create Backend --app my-shop
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+
+
+@command.command("list")
+@app_option
+@with_client
+def list_channels(client: Client, *, app_name: str | None, as_json: bool) -> None:
+    """List the channels of an app."""
+    app = client.app(app_name)
+    print_list(client.items(f"/apps/{app['id']}/channels"), _COLUMNS, as_json=as_json)
+
+
+@command.command("create")
+@click.argument("name")
+@click.option("--slug", help="Short name, a-z, 0-9 and -; made from NAME if it is not given.")
+@app_option
+@with_client
+def create(client: Client, *, name: str, slug: str | None, app_name: str | None, as_json: bool) -> None:
+    """Make a channel.
+
+    \b
+    axonpush channel create Backend --app my-shop
+    """  # noqa: D301 (\b keeps click from wrapping the example)
+    path = f"/apps/{client.app(app_name)['id']}/channels"
+    print_item(client.call("POST", path, given(name=name, slug=slug)), as_json=as_json)

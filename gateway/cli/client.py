@@ -1,0 +1,155 @@
+"""How commands talk to the control plane: calls over HTTP, and names instead of ids."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+import click
+import msgspec
+
+from gateway.cli.options import with_settings
+from gateway.runtime.settings import Control, Settings
+from schemas.errors import ConfigError, GatewayError, NotFound, Unprocessable
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_TIMEOUT_SECONDS = 30
+_FIRST_FAILURE = 400
+Item = dict[str, Any]
+
+
+class CallFailed(GatewayError):
+    """The gateway refused a call, or could not be reached; the message says what to do."""
+
+    reason = "call_failed"
+
+
+class Client:
+    """Calls one gateway with one management key."""
+
+    def __init__(self, control: Control) -> None:
+        """Check the settings.
+
+        Raises:
+            ConfigError: the URL or the key is missing or has not its form.
+        """
+        if not control.url or not control.management_key:
+            missing = "control.management_key" if control.url else "control.url"
+            variable = f"AXONPUSH_{missing.replace('.', '_').upper()}"
+            raise ConfigError(f"{missing} is not set. Set {variable}, or start a gateway here with `axonpush up`.")
+        self._url = urlsplit(control.url)
+        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+            raise ConfigError(f"control.url is {control.url!r}; it takes http://host:port or https://host.")
+        self._key = control.management_key
+
+    def call(self, method: str, path: str, body: Item | None = None) -> Item:
+        """Make one call and answer its object.
+
+        Raises:
+            CallFailed: the gateway refused, or cannot be reached.
+        """
+        connect = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
+        try:
+            connection = connect(cast("str", self._url.hostname), self._url.port, timeout=_TIMEOUT_SECONDS)
+            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+            connection.request(
+                method,
+                self._url.path.rstrip("/") + path,
+                body=None if body is None else msgspec.json.encode(body),
+                headers=headers,
+            )
+            response = connection.getresponse()
+            data = response.read()
+            connection.close()
+        except (OSError, HTTPException, ValueError) as error:
+            raise CallFailed(
+                f"The gateway at {self._url.geturl()} cannot be reached ({error}). Is it running? "
+                "AXONPUSH_CONTROL_URL says where it is."
+            ) from error
+        answer = _object_of(data)
+        if response.status >= _FIRST_FAILURE or answer is None:
+            detail = (answer or {}).get("detail") or f"{response.status} {response.reason}, and no explanation."
+            raise CallFailed(f"The gateway refused: {detail}")
+        return answer
+
+    def items(self, path: str, **query: str | None) -> list[Item]:
+        """Answer a whole list, page by page; raises as `call`."""
+        items: list[Item] = []
+        asked = {name: value for name, value in query.items() if value is not None}
+        while True:
+            page = self.call("GET", f"{path}?{urlencode({'limit': '1000', **asked})}")
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            asked["after"] = page["next"]
+
+    def app(self, name: str | None) -> Item:
+        """Find an app by slug or id; without a name the only one that there is.
+
+        Raises:
+            NotFound: there is none of this name.
+            Unprocessable: no name, and several apps.
+        """
+        apps = self.items("/apps")
+        if name is None:
+            if len(apps) != 1:
+                slugs = ", ".join(app["slug"] for app in apps)
+                raise Unprocessable(f"There are {len(apps)} apps: {slugs or 'none'}. Say which one with --app.")
+            return apps[0]
+        return chosen(apps, name, "app")
+
+    def environment(self, app: Item, name: str) -> Item:
+        """Find an environment of an app by slug or id; raises as `chosen`."""
+        return chosen(self.items(f"/apps/{app['id']}/environments"), name, "environment")
+
+    def channel(self, app: Item, name: str) -> Item:
+        """Find a channel of an app by slug or number; raises as `chosen`."""
+        return chosen(self.items(f"/apps/{app['id']}/channels"), name, "channel")
+
+
+app_option = click.option(
+    "--app", "app_name", metavar="APP", help="Slug or id of the app; not needed where there is only one."
+)
+
+
+def chosen(items: Sequence[Item], name: str, what: str) -> Item:
+    """Find an item by its id or else its slug.
+
+    Raises:
+        NotFound: there is none; the message lists those that there are.
+    """
+    for field in ("id", "slug"):
+        for item in items:
+            if str(item[field]) == name:
+                return item
+    slugs = ", ".join(item["slug"] for item in items)
+    raise NotFound(f"There is no {what} {name!r}. Those that there are: {slugs or 'none'}.")
+
+
+def segment(text: str) -> str:
+    """Write a text as one segment of a path."""
+    return quote(text, safe="")
+
+
+def given(**fields: object) -> Item:
+    """Make a request body of the options that were given."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def with_client(function: _F) -> _F:
+    """Give a command `client` and `as_json` as keyword arguments, and the options that they need."""
+
+    @wraps(function)
+    def command(*, settings: Settings, **arguments: Any) -> Any:  # noqa: ANN401 (as the function says)
+        return function(client=Client(settings.control), **arguments)
+
+    decorated: Any = with_settings("control")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, as the gateway answered it.")(decorated)
+
+
+def _object_of(data: bytes) -> Item | None:
+    try:
+        return msgspec.json.decode(data, type=Item)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
