@@ -10,10 +10,12 @@ import click
 import msgspec
 
 from gateway.cli.options import with_settings
+from gateway.identity.tokens import parse
 from gateway.runtime.settings import Control, Settings
 from schemas.errors import ConfigError, GatewayError, NotFound, Unprocessable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_CONNECTIONS: dict[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
 _TIMEOUT_SECONDS = 30
 _FIRST_FAILURE = 400
 Item = dict[str, Any]
@@ -38,9 +40,18 @@ class Client:
             missing = "control.management_key" if control.url else "control.url"
             variable = f"AXONPUSH_{missing.replace('.', '_').upper()}"
             raise ConfigError(f"{missing} is not set. Set {variable}, or start a gateway here with `axonpush up`.")
-        self._url = urlsplit(control.url)
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
+        try:
+            self._url = urlsplit(control.url)
+            is_usable = self._url.scheme in _CONNECTIONS and self._url.hostname and self._url.port != 0
+        except ValueError:
+            is_usable = False
+        if not is_usable:
             raise ConfigError(f"control.url is {control.url!r}; it takes http://host:port or https://host.")
+        if parse(control.management_key) is None:
+            raise ConfigError(
+                "control.management_key is no key: it begins with mk_, and its check digits must be right. "
+                "Copy the whole key again."
+            )
         self._key = control.management_key
 
     def call(self, method: str, path: str, body: Item | None = None) -> Item:
@@ -49,7 +60,7 @@ class Client:
         Raises:
             CallFailed: the gateway refused, or cannot be reached.
         """
-        connect = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
+        connect = _CONNECTIONS[self._url.scheme]
         try:
             connection = connect(cast("str", self._url.hostname), self._url.port, timeout=_TIMEOUT_SECONDS)
             headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
@@ -62,7 +73,7 @@ class Client:
             response = connection.getresponse()
             data = response.read()
             connection.close()
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, UnicodeError) as error:
             raise CallFailed(
                 f"The gateway at {self._url.geturl()} cannot be reached ({error}). Is it running? "
                 "AXONPUSH_CONTROL_URL says where it is."

@@ -43,7 +43,9 @@ def list_tokens(client: Client, *, app_name: str | None, as_json: bool) -> None:
 @click.option("--environment", required=True, metavar="ENV", help="Slug or id of its environment.")
 @click.option("--channel", metavar="CHANNEL", help="Number or slug of its channel; else the app's default one.")
 @click.option("--name", help="Name for people.")
-@click.option("--origin", "origins", multiple=True, metavar="URL", help="Web origin that may use it; may be repeated.")
+@click.option(
+    "--origin", "web_origins", multiple=True, metavar="URL", help="Web origin that may use it; may be repeated."
+)
 @click.option("--expires-at", metavar="TIME", help="When it ends: 2030-01-31T12:00:00Z.")
 @with_client
 def create(
@@ -53,7 +55,7 @@ def create(
     environment: str,
     channel: str | None,
     name: str | None,
-    origins: tuple[str, ...],
+    web_origins: tuple[str, ...],
     expires_at: str | None,
     as_json: bool,
 ) -> None:
@@ -68,7 +70,7 @@ def create(
         channelId=client.channel(app, channel)["id"] if channel else app["defaultChannelId"],
         environmentId=client.environment(app, environment)["id"],
         name=name,
-        origins=list(origins),
+        origins=list(web_origins),
         expiresAt=expires_at,
     )
     print_item(client.call("POST", "/public-tokens", body), as_json=as_json)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol, TypeVar
 
@@ -14,6 +13,16 @@ from schemas.errors import DirectoryUnavailable
 
 T = TypeVar("T", bound=Struct)
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def _read_queries() -> dict[str, str]:
+    """Read `queries.sql`: each query stands below a line `-- name: …`."""
+    parts = _NAME.split(files("gateway.control").joinpath("queries.sql").read_text(encoding="utf-8"))
+    return dict(zip(parts[1::2], (sql.strip() for sql in parts[2::2]), strict=True))
+
+
+# Read with the module: the event loop must not wait for a file.
+_QUERIES = _read_queries()
 
 
 class _Executor(Protocol):
@@ -35,7 +44,7 @@ class Queries:
         Raises:
             DirectoryUnavailable: PostgreSQL cannot be reached, or does not answer in time.
         """
-        sql = _queries()[name].replace("{columns}", ", ".join(row_type.__struct_fields__))
+        sql = _QUERIES[name].replace("{columns}", ", ".join(row_type.__struct_fields__))
         with _translated():
             records = await self._executor.fetch(sql, *arguments)
         names = row_type.__struct_encode_fields__
@@ -49,7 +58,7 @@ class Queries:
     async def run(self, name: str) -> None:
         """Run a statement without arguments and without an answer; raises as `many`."""
         with _translated():
-            await self._executor.execute(_queries()[name])
+            await self._executor.execute(_QUERIES[name])
 
 
 class Store(Queries):
@@ -75,10 +84,3 @@ def _translated() -> Generator[None]:
     except UNREACHABLE as error:
         msg = "The directory of apps and keys cannot be reached now. Try again in a moment."
         raise DirectoryUnavailable(msg) from error
-
-
-@cache
-def _queries() -> dict[str, str]:
-    """Read `queries.sql`: each query stands below a line `-- name: …`."""
-    parts = _NAME.split(files("gateway.control").joinpath("queries.sql").read_text(encoding="utf-8"))
-    return dict(zip(parts[1::2], (sql.strip() for sql in parts[2::2]), strict=True))

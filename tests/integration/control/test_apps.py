@@ -155,6 +155,13 @@ async def test_a_slug_that_is_taken_is_a_conflict(api: Api) -> None:
         assert (status, problem["type"]) == (409, "urn:axonpush:error:slug_taken")
 
 
+async def test_of_several_at_once_one_gets_the_slug(api: Api) -> None:
+    app, _ = await api.app("Raced")
+    for path, body in (("/apps", {"name": "Race"}), (f"/apps/{app['id']}/environments", {"slug": "race"})):
+        answers = await asyncio.gather(*(api.call("POST", path, body) for _ in range(4)))
+        assert sorted(status for status, _ in answers) == [201, 409, 409, 409]
+
+
 async def test_a_name_without_a_letter_needs_a_slug(api: Api) -> None:
     status, problem = await api.call("POST", "/apps", {"name": "店"})
     assert (status, "`slug`" in problem["detail"]) == (422, True)
