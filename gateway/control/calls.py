@@ -33,7 +33,7 @@ from schemas.errors import GatewayError, Malformed, MethodNotAllowed, NotFound, 
 
 _CREATED = 201
 _HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-# msgspec ends its sentence with where it stopped, or names the field between back-quotes.
+# msgspec ends its sentence with the path of a wrong field; a missing or unknown one it names within.
 _PLACE = re.compile(r"^(?P<what>.*) - at `\$\.(?P<field>.*)`$", re.DOTALL)
 T = TypeVar("T")
 
@@ -153,7 +153,10 @@ def read_query(query_type: type[T], query: Mapping[str, str]) -> T:
 def _field_error(error: msgspec.ValidationError) -> Unprocessable:
     """Put the field's name in front of what is wrong with it."""
     found = _PLACE.match(str(error))
-    return Unprocessable(f"Field `{found['field']}`: {found['what']}." if found else f"{error}.")
+    if found is None:
+        return Unprocessable(f"{error}.")
+    what = found["what"]
+    return Unprocessable(f"Field `{found['field']}`: {what[0].lower()}{what[1:]}.")
 
 
 def _path_id(value: str) -> str:
