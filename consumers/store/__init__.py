@@ -1,1 +1,1 @@
-"""One PostgreSQL transaction: fence the offsets, COPY the rows, write dead letters."""
+"""The store: PostgreSQL, which holds the rows and, in the same transaction, the truth about offsets."""

@@ -1,6 +1,6 @@
 """Every metric, in one place: its name, its labels and what it says."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 # The edge.
 ITEMS = Counter(
@@ -31,3 +31,38 @@ PUBLISHED_BYTES = Counter("axonpush_published_bytes_total", "Bytes acknowledged 
 PUBLISHED_BATCHES = Counter("axonpush_published_batches_total", "Batches acknowledged by Kafka.")
 PUBLISH_FAILURES = Counter("axonpush_publish_failures_total", "Batches that Kafka did not acknowledge.")
 PRODUCERS_REPLACED = Counter("axonpush_producers_replaced_total", "Producers given up after a final failure.")
+
+# The worker.
+WORKER_RECORDS = Counter("axonpush_worker_records_total", "Records taken care of, in PostgreSQL.", ["environment"])
+WORKER_ROWS = Counter("axonpush_worker_rows_total", "Rows stored, by table.", ["environment", "table"])
+WORKER_DEAD_LETTERS = Counter("axonpush_worker_dead_letters_total", "Records set aside.", ["environment", "reason"])
+WORKER_SKIPPED = Counter(
+    "axonpush_worker_skipped_total",
+    "Records left out on purpose: a repeat of our own, wiped, or of an environment that is gone.",
+    ["environment", "reason"],
+)
+WORKER_FENCED = Counter(
+    "axonpush_worker_fenced_total",
+    "Partitions of a batch that another worker had claimed meanwhile.",
+    ["environment"],
+)
+WORKER_BATCH_SECONDS = Histogram("axonpush_worker_batch_seconds", "Time to store a batch.")
+WORKER_LAG_RECORDS = Gauge(
+    "axonpush_worker_lag_records",
+    "Records in the partitions of this worker that are not stored yet.",
+    ["environment"],
+    multiprocess_mode="livesum",
+)
+WORKER_LAG_SECONDS = Gauge(
+    "axonpush_worker_lag_seconds",
+    "Age of the last stored record while others wait behind it, else 0.",
+    ["environment"],
+    multiprocess_mode="livemax",
+)
+# Alert on any value above 0.
+WORKER_STOPPED_PARTITIONS = Gauge(
+    "axonpush_worker_stopped_partitions",
+    "Partitions that are not read because Kafka no longer has the next offset.",
+    ["environment"],
+    multiprocess_mode="livesum",
+)
