@@ -69,6 +69,22 @@ def main() -> NoReturn:
     try:
         group.main(prog_name="axonpush", standalone_mode=True)
     except GatewayError as error:
-        click.echo(f"axonpush: {error.message}", err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        _fail(error)
+    except BaseExceptionGroup as errors:  # of a task group
+        known = errors.subgroup(GatewayError)
+        if known is None:
+            raise
+        _fail(_first(known))
     sys.exit(0)
+
+
+def _first(errors: BaseExceptionGroup[GatewayError]) -> GatewayError:
+    """Answer the first of the errors in a group of groups."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _fail(error: GatewayError) -> NoReturn:
+    """Say what is wrong, and end."""
+    click.echo(f"axonpush: {error.message}", err=True)
+    sys.exit(2 if isinstance(error, ConfigError) else 1)

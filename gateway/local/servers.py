@@ -1,8 +1,7 @@
 """Kafka and PostgreSQL of one machine, started together and stopped in order."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -13,6 +12,7 @@ from gateway.local.child import Child
 from gateway.local.datadir import DataDir, read_json, write_private_json
 from gateway.local.display import Display
 from gateway.local.errors import LocalError
+from gateway.local.together import together
 
 _PASSWORD = "postgres_password"  # noqa: S105 (a name, not a secret)
 
@@ -48,27 +48,16 @@ async def running(
     Raises:
         LocalError: something that a server needs is missing, or a server does not start.
     """
-    async with AsyncExitStack() as started:
-        starts: list[tuple[str, Any]] = []
-        if wants_postgres:
-            starts.append(("PostgreSQL", postgres.start(data, held, _password(data), display.say)))
-        if wants_kafka:
-            starts.append(("Kafka", kafka.start(data, held, record_max_bytes, display)))
-        tasks = [asyncio.create_task(start, name=name) for name, start in starts]
-        addresses: dict[str, str] = {}
-        children: list[Child] = []
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            # In the order of the list, so that the last one is stopped first.
-            for task, outcome in zip(tasks, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
-                if not isinstance(outcome, BaseException):
-                    child, addresses[task.get_name()] = outcome
-                    started.push_async_callback(child.stop)
-                    children.append(child)
-        yield Servers(addresses.get("PostgreSQL", ""), addresses.get("Kafka", ""), tuple(reversed(children)))
+    starts: dict[str, Coroutine[Any, Any, tuple[Child, str]]] = {}
+    if wants_postgres:
+        starts["PostgreSQL"] = postgres.start(data, held, _password(data), display.say)
+    if wants_kafka:
+        starts["Kafka"] = kafka.start(data, held, record_max_bytes, display)
+    async with AsyncExitStack() as stack:
+        started = dict(zip(starts, await together(stack, list(starts.values()), lambda pair: pair[0]), strict=True))
+        addresses = {name: address for name, (_, address) in started.items()}
+        children = tuple(child for child, _ in started.values())
+        yield Servers(addresses.get("PostgreSQL", ""), addresses.get("Kafka", ""), children)
 
 
 def _password(data: DataDir) -> str:

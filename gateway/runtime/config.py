@@ -108,6 +108,12 @@ def environment_of(settings: Settings, origins: Mapping[str, str]) -> dict[str, 
     }
 
 
+def environment_of_child(settings: Settings, origins: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Answer the whole environment of a process that is to have these settings and no others."""
+    others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    return {**others, **environment_of(settings, origins)}
+
+
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[Setting, str]]:
     """Read the environment; each AXONPUSH_ variable must be a known one."""
     for variable, value in environ.items():
