@@ -1,1 +1,96 @@
 """Wires the parts together; the only module that knows them all."""
+
+import asyncio
+import contextlib
+import functools
+import socket
+from collections.abc import AsyncGenerator, Callable
+
+from consumers import worker
+from gateway.control import calls, seed
+from gateway.control.service import Service
+from gateway.control.store import Store
+from gateway.edge.app import Edge
+from gateway.edge.ingest import Ingest
+from gateway.edge.readiness import Readiness
+from gateway.identity.directory import Directory
+from gateway.identity.postgres import PostgresSource
+from gateway.identity.tokens import Peppers, parse_peppers
+from gateway.runtime.clock import now_ns
+from gateway.runtime.lifecycle import stop_on_signals
+from gateway.runtime.postgres import open_pool
+from gateway.runtime.settings import Settings
+from gateway.stream.kafka import KafkaPublisher
+from gateway.stream.topics import KafkaTopics
+
+_LISTEN_BACKLOG = 1024
+
+
+async def run_edge(settings: Settings, sock: socket.socket, *, on_ready: Callable[[], None]) -> None:
+    """Serve on a bound socket until SIGTERM or SIGINT, then finish what is in flight.
+
+    Raises:
+        ConfigError: a setting is wrong, or the database has no schema.
+        StreamUnavailable: Kafka cannot be reached.
+    """
+    stop = stop_on_signals()
+    peppers = parse_peppers(settings.directory.peppers)
+    source = PostgresSource(settings.database, credentials_max_count=settings.directory.credentials_max_count)
+    directory = Directory(source, settings.directory, peppers, now_ns)
+    publisher = KafkaPublisher(settings.kafka, in_flight_max_bytes=settings.limits.in_flight_max_bytes)
+    async with contextlib.AsyncExitStack() as stack:
+        await publisher.start()
+        stack.push_async_callback(publisher.close)
+        await directory.start()
+        stack.push_async_callback(source.close)
+        directory.on_environments(publisher.expect)
+        service = await stack.enter_async_context(_control(settings, peppers))
+        readiness = Readiness(directory, publisher)
+        ingest = Ingest(settings, directory, publisher, now_ns)
+        edge = Edge(ingest, functools.partial(calls.answer, service), readiness)
+        async with asyncio.TaskGroup() as tasks:
+            keeping_fresh = tasks.create_task(directory.run())
+            await _serve(edge, settings, sock, stop, on_ready)
+            keeping_fresh.cancel()
+
+
+async def _serve(
+    edge: Edge, settings: Settings, sock: socket.socket, stop: asyncio.Event, on_ready: Callable[[], None]
+) -> None:
+    """Listen until told to stop; then, first, say so and go on serving, so that balancers and clients turn away."""
+    protocol = edge.server(settings)
+    listener = await asyncio.get_running_loop().create_server(protocol, sock=sock, backlog=_LISTEN_BACKLOG)
+    on_ready()
+    await stop.wait()
+    edge.readiness.is_stopping = True
+    await asyncio.sleep(settings.server.drain_delay_seconds)
+    listener.close()
+    protocol.pre_shutdown()
+    await protocol.shutdown(settings.server.shutdown_timeout_seconds)
+
+
+async def run_worker(settings: Settings, *, on_ready: Callable[[], None]) -> None:
+    """Store records until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: a setting is wrong.
+    """
+    await worker.run(settings, clock=now_ns, stop=stop_on_signals(), on_ready=on_ready)
+
+
+async def seed_local(settings: Settings, secrets: seed.SeedSecrets) -> seed.Seeded:
+    """Make what a fresh installation starts with; see `gateway.control.seed.seed`."""
+    async with _control(settings, parse_peppers(settings.directory.peppers)) as service:
+        return await seed.seed(service, secrets=secrets)
+
+
+@contextlib.asynccontextmanager
+async def _control(settings: Settings, peppers: Peppers) -> AsyncGenerator[Service]:
+    """The control plane's parts, connected when they are first used."""
+    pool = await open_pool(settings.database)
+    topics = KafkaTopics(settings.kafka)
+    try:
+        yield Service(store=Store(pool), topics=topics, peppers=peppers, clock=now_ns)
+    finally:
+        await topics.close()
+        await pool.close()

@@ -95,6 +95,17 @@ def match(method: str, path: str) -> tuple[Call, dict[str, str]]:
     raise NotFound("There is no call with this path.")
 
 
+async def answer(
+    service: Service, method: str, path: str, *, authorization: str | None, query: Mapping[str, str], body: bytes
+) -> Reply:
+    """Find and run the call of a request; see `match` and `handle`."""
+    try:
+        call, params = match(method, path)
+    except GatewayError as error:
+        return problem(error)
+    return await handle(service, call, params, authorization=authorization, query=query, body=body)
+
+
 async def handle(
     service: Service,
     call: Call,

@@ -1,0 +1,73 @@
+"""The edge: every request comes in here, is handed to its family's handler, and leaves with an answer in its form."""
+
+import logging
+
+from aiohttp import web
+
+from gateway.edge.connection import HttpServer
+from gateway.edge.exchange import Exchange
+from gateway.edge.handlers import control, operations, otlp, sentry
+from gateway.edge.ingest import Ingest
+from gateway.edge.readiness import Readiness
+from gateway.edge.routes import Family, check_method, find
+from gateway.protocols.replies import Reply
+from gateway.runtime import metrics
+from gateway.runtime.settings import Settings
+from schemas.errors import GatewayError
+
+_log = logging.getLogger(__name__)
+
+_REFUSE = {
+    Family.OTLP: otlp.refuse,
+    Family.SENTRY: sentry.refuse,
+    Family.OPERATIONS: control.refuse,
+    Family.CONTROL: control.refuse,
+}
+
+
+class Edge:
+    """Hands requests to their handlers; `readiness.is_stopping` makes every answer close its connection."""
+
+    def __init__(self, ingest: Ingest, calls: control.Calls, readiness: Readiness) -> None:
+        self._ingest = ingest
+        self._calls = calls
+        self.readiness = readiness
+
+    def server(self, settings: Settings) -> HttpServer:
+        """Make the protocol factory to listen with."""
+        return HttpServer(self.handle, settings.server, settings.limits)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; nothing escapes but a client that went away."""
+        exchange = Exchange(request, find(request.raw_path))
+        try:
+            check_method(exchange.found, request.method)
+            if request.method == "OPTIONS":
+                return exchange.preflight()
+            reply = await self._answer(exchange)
+        except GatewayError as error:
+            reply = self._refuse(exchange, error)
+        except Exception:  # noqa: BLE001 (whatever our bug is, the client gets an answer in its form)
+            _log.exception("A request failed on %s.", exchange.found.route.name)
+            reply = self._refuse(exchange, GatewayError("An error of ours; it has been logged."))
+        metrics.REQUESTS.labels(exchange.found.route.name, str(reply.status)).inc()
+        response = exchange.answer(reply)
+        if self.readiness.is_stopping:
+            response.force_close()
+        return response
+
+    async def _answer(self, exchange: Exchange) -> Reply:
+        match exchange.found.route.family:
+            case Family.OTLP:
+                return await otlp.answer(self._ingest, exchange)
+            case Family.SENTRY:
+                return await sentry.answer(self._ingest, exchange)
+            case Family.OPERATIONS:
+                return await operations.answer(exchange.found.route, self.readiness)
+            case Family.CONTROL:
+                return await control.answer(self._ingest, self._calls, exchange)
+
+    @staticmethod
+    def _refuse(exchange: Exchange, error: GatewayError) -> Reply:
+        metrics.REJECTIONS.labels(error.reason).inc()
+        return _REFUSE[exchange.found.route.family](exchange, error)

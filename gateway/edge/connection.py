@@ -1,0 +1,95 @@
+"""Client connections: how many there may be, how long a request's head may take, and what broken HTTP is told."""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.runtime import metrics
+from gateway.runtime.settings import Limits, Server
+
+_log = logging.getLogger(__name__)
+
+# An answer given before the body was read waits this long for the client to stop sending, or a reset would lose it.
+_LINGERING_SECONDS = 2.0
+
+
+class Connection(RequestHandler):
+    """aiohttp's connection with a deadline for the head of a request."""
+
+    __slots__ = ("_edge", "_head_deadline")
+
+    def __init__(self, edge: "HttpServer", **options: Any) -> None:  # noqa: ANN401 (aiohttp's own options)
+        super().__init__(edge, **options)
+        self._edge = edge
+        self._head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, or close it at once where there are too many."""
+        super().connection_made(transport)
+        metrics.CONNECTIONS.inc()
+        if len(self._edge.connections) > self._edge.connections_max_count:
+            self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget a connection."""
+        self._stop_deadline()
+        metrics.CONNECTIONS.dec()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; those that end no head start its deadline."""
+        requests_before = self._request_count
+        super().data_received(data)
+        waiter = self._waiter
+        is_idle = waiter is not None and not waiter.done()
+        is_head_unfinished = is_idle and self._request_count == requests_before
+        if not is_head_unfinished:
+            self._stop_deadline()
+        elif self._head_deadline is None:
+            self._head_deadline = self._loop.call_later(self._edge.header_timeout_seconds, self.force_close)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 (aiohttp's signature)
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 (aiohttp's signature; it may quote the client's bytes)
+    ) -> web.StreamResponse:
+        """Answer HTTP that cannot be read: the path, and so the protocol, is not known yet."""
+        if status >= web.HTTPInternalServerError.status_code:
+            _log.error("A request failed.", exc_info=exc)
+        detail = "The request is not valid HTTP/1.1, or its head is larger than is taken."
+        response = web.json_response({"detail": detail, "status": status}, status=status)
+        response.force_close()
+        return response
+
+    def _stop_deadline(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+
+class HttpServer(web.Server):
+    """aiohttp's low-level server over such connections."""
+
+    def __init__(self, handler: Any, server: Server, limits: Limits) -> None:  # noqa: ANN401 (aiohttp's handler type is private)
+        super().__init__(handler)
+        self.connections_max_count = limits.connections_max_count
+        self.header_timeout_seconds = server.header_timeout_seconds
+        self._options: dict[str, Any] = {
+            "auto_decompress": False,
+            "access_log": None,
+            "keepalive_timeout": server.keepalive_timeout_seconds,
+            "lingering_time": _LINGERING_SECONDS,
+            "max_line_size": limits.line_max_bytes,
+            "max_field_size": limits.line_max_bytes,
+            "max_headers": limits.headers_max_count,
+            "read_bufsize": 256 * 1024,
+        }
+
+    def __call__(self) -> RequestHandler:
+        """Make the protocol of a new connection."""
+        return Connection(self, loop=self._loop, **self._options)

@@ -1,0 +1,66 @@
+"""One request and what is known of it so far, and its answer: the headers that every answer carries."""
+
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict, istr
+
+from gateway.edge.routes import Family, Found
+from gateway.protocols.replies import Reply
+from schemas.environment import Resolution
+
+_ENVIRONMENT: Final = istr("x-axonpush-resolved-environment")
+_VIA: Final = istr("x-axonpush-resolved-via")
+_OVERRIDE: Final = istr("x-axonpush-override")
+_CONTENT_TYPE: Final = istr("Content-Type")
+_ALLOW_ORIGIN: Final = istr("Access-Control-Allow-Origin")
+
+# What a script in a browser may read; credentials (cookies) are never asked for, so any origin may.
+_EXPOSED = (
+    "x-sentry-error, x-sentry-rate-limits, retry-after, "
+    "x-axonpush-resolved-environment, x-axonpush-resolved-via, x-axonpush-override"
+)
+_ALLOWED_REQUEST_HEADERS = (
+    "x-sentry-auth, x-api-key, x-axonpush-channel, x-axonpush-environment, content-type, content-encoding, "
+    "authorization, sentry-trace, baggage, x-requested-with, origin, referer, accept"
+)
+_CROSS_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": _EXPOSED,
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+_PREFLIGHT = {
+    **_CROSS_ORIGIN,
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": _ALLOWED_REQUEST_HEADERS,
+    "Access-Control-Max-Age": "3600",
+}
+# Sentry's own servers answer a preflight with 200, and some SDKs' tunnels compare.
+_PREFLIGHT_STATUS = {Family.OTLP: 204, Family.SENTRY: 200}
+
+
+class Exchange:
+    """A request on its way: `resolution` is set once it is known where the request belongs."""
+
+    __slots__ = ("found", "request", "resolution")
+
+    def __init__(self, request: web.BaseRequest, found: Found) -> None:
+        self.request = request
+        self.found = found
+        self.resolution: Resolution | None = None
+
+    def answer(self, reply: Reply) -> web.Response:
+        """Turn a reply into aiohttp's response, with the headers that tell where the request belongs."""
+        headers: CIMultiDict[str] = CIMultiDict(reply.headers)
+        if (resolution := self.resolution) is not None:
+            headers[_ENVIRONMENT] = resolution.environment_slug
+            headers[_VIA] = resolution.via
+            if resolution.is_override_ignored:
+                headers[_OVERRIDE] = "ignored"
+        if "Origin" in self.request.headers and self.found.route.family in _PREFLIGHT_STATUS:
+            headers.update(_CROSS_ORIGIN)
+        return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.body)
+
+    def preflight(self) -> web.Response:
+        """Answer a browser's question whether it may send; no key is needed to ask."""
+        return web.Response(status=_PREFLIGHT_STATUS[self.found.route.family], headers=_PREFLIGHT)

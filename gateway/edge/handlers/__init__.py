@@ -1,0 +1,1 @@
+"""One module a family of routes: what a request of it goes through, and how its errors are told."""

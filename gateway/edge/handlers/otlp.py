@@ -1,0 +1,53 @@
+"""OTLP over HTTP: `/v1/logs`, `/v1/traces`, `/v1/metrics`."""
+
+from gateway.edge.exchange import Exchange
+from gateway.edge.ingest import Ingest
+from gateway.identity.credentials import otlp_key, single
+from gateway.protocols import otlp
+from gateway.protocols.body import Codec, codec_of
+from gateway.protocols.replies import Reply, otlp_error, otlp_success
+from schemas.errors import GatewayError, UnsupportedMedia
+from schemas.outcomes import Outcome
+from schemas.signals import Format, Signal
+
+_FORMATS = {"application/x-protobuf": Format.PROTOBUF, "application/json": Format.JSON}
+
+
+def format_of(exchange: Exchange) -> Format | None:
+    """Answer how the request is written, by its content type; parameters such as a charset do not matter."""
+    content_type = exchange.request.headers.get("Content-Type", "")
+    found = _FORMATS.get(content_type)
+    return found or _FORMATS.get(content_type.partition(";")[0].strip().lower())
+
+
+async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
+    """Take a request: whose it is is decided before its body is read, and it is answered once Kafka has it.
+
+    Raises:
+        GatewayError: see `refuse`.
+    """
+    request = exchange.request
+    signal = exchange.found.route.signal or Signal.TRACES
+    resolution = await ingest.resolve(
+        exchange, otlp_key(request.headers), single(request.headers, "X-Axonpush-Channel")
+    )
+    payload_format = format_of(exchange)
+    if payload_format is None:
+        raise UnsupportedMedia("Content-Type must be application/x-protobuf or application/json.")
+    codec = codec_of(request.headers.get("Content-Encoding"), lenient=False)
+    with ingest.admission.request() as hold:
+        body = await ingest.read(exchange, hold)
+        data = ingest.inflate(body, codec, hold, max_bytes=ingest.limits.otlp_inflated_max_bytes)
+        verdict = otlp.validate(signal, payload_format, data)
+        if verdict.rewritten is not None:
+            data, codec = verdict.rewritten, Codec.IDENTITY
+        if verdict.accepted:
+            await ingest.publish(resolution, signal, payload_format, body=body, data=data, codec=codec)
+    ingest.count(resolution, signal, Outcome.ACCEPTED, verdict.accepted)
+    ingest.count(resolution, signal, Outcome.REJECTED, verdict.rejected)
+    return otlp_success(signal, payload_format, verdict)
+
+
+def refuse(exchange: Exchange, error: GatewayError) -> Reply:
+    """Tell an error as a google.rpc.Status in the request's own encoding; JSON where that is unknown."""
+    return otlp_error(error, format_of(exchange) or Format.JSON)

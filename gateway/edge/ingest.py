@@ -1,0 +1,119 @@
+"""What OTLP and Sentry requests share: resolve, read, inflate, publish; the rest is in the handlers."""
+
+from collections.abc import Callable
+
+from gateway.edge.admission import Admission, Hold
+from gateway.edge.exchange import Exchange
+from gateway.edge.proxies import Proxies
+from gateway.edge.reading import read_body
+from gateway.identity.credentials import single
+from gateway.identity.directory import Directory
+from gateway.identity.resolution import Asked
+from gateway.identity.tokens import parse
+from gateway.protocols.body import Codec, inflate
+from gateway.runtime import metrics
+from gateway.runtime.clock import Clock
+from gateway.runtime.ids import new_ingest_id
+from gateway.runtime.settings import Limits, Settings
+from gateway.stream.abstract import Publisher
+from schemas.environment import Resolution
+from schemas.errors import Unauthenticated
+from schemas.outcomes import Outcome
+from schemas.record import Record
+from schemas.signals import Encoding, Format, Signal
+
+
+class Ingest:
+    """The steps of one request, in the order in which a handler takes them."""
+
+    def __init__(self, settings: Settings, directory: Directory, publisher: Publisher, clock: Clock) -> None:
+        self.limits: Limits = settings.limits
+        self.admission = Admission(settings.limits.in_flight_max_bytes)
+        self._body_timeout_seconds = settings.server.body_timeout_seconds
+        self._proxies = Proxies(settings.server.trusted_proxies)
+        self._directory = directory
+        self._publisher = publisher
+        self._clock = clock
+        # Looking up a labelled counter costs more than counting.
+        self._counters: dict[tuple[str, Signal, Outcome], Callable[[float], None]] = {}
+
+    async def resolve(self, exchange: Exchange, key: str, channel: str | None) -> Resolution:
+        """Find out where the request belongs; from here on its answer says so.
+
+        Raises:
+            Unauthenticated: the key is malformed, or its check digits are wrong.
+            Rejected, Deferred: see `Directory.resolve`.
+        """
+        parsed = parse(key)
+        if parsed is None:
+            raise Unauthenticated("This key is malformed: its check digits are wrong.", reason="bad_credential")
+        headers = exchange.request.headers
+        asked = Asked(
+            key=parsed,
+            override=single(headers, "X-Axonpush-Environment"),
+            channel=channel,
+            origin=single(headers, "Origin"),
+            client_address=self._proxies.client_address(exchange.request.remote, headers),
+        )
+        exchange.resolution = await self._directory.resolve(asked)
+        return exchange.resolution
+
+    async def read(self, exchange: Exchange, hold: Hold) -> bytes:
+        """Answer the body as it was sent; see `read_body` for the errors."""
+        return await read_body(
+            exchange.request, hold, max_bytes=self.limits.body_max_bytes, timeout_seconds=self._body_timeout_seconds
+        )
+
+    def inflate(self, body: bytes, codec: Codec, hold: Hold, *, max_bytes: int) -> bytes:
+        """Answer the body decompressed; see `gateway.protocols.body.inflate` for the errors."""
+        if codec is Codec.IDENTITY:
+            return body
+        data = inflate(body, codec, max_bytes)
+        hold.grow(len(data))
+        return data
+
+    async def publish(
+        self,
+        resolution: Resolution,
+        signal: Signal,
+        payload_format: Format,
+        *,
+        body: bytes,
+        data: bytes,
+        codec: Codec,
+    ) -> bytes:
+        """Publish an accepted payload and answer its ingest id once all replicas have it.
+
+        `body` is what was sent and `data` what it holds: a gzip body stays gzip (the edge saves the compression, Kafka
+        the disk); everything else travels decompressed.
+
+        Raises:
+            StreamUnavailable, Overloaded, PayloadTooLarge: see `Publisher.publish`.
+        """
+        received_ns = self._clock()
+        ingest_id = new_ingest_id(received_ns)
+        is_gzip = codec is Codec.GZIP
+        record = Record(
+            signal=signal,
+            format=payload_format,
+            encoding=Encoding.GZIP if is_gzip else Encoding.IDENTITY,
+            inflated_bytes=len(data),
+            channel_id=resolution.channel_id,
+            credential_id=resolution.credential_id,
+            ingest_id=ingest_id,
+            part=0,
+            received_ns=received_ns,
+            value=body if is_gzip else data,
+        )
+        await self._publisher.publish(resolution.environment_id, record)
+        return ingest_id
+
+    def count(self, resolution: Resolution, signal: Signal, outcome: Outcome, items: int) -> None:
+        """Count how items ended."""
+        if not items:
+            return
+        key = (resolution.environment_id, signal, outcome)
+        increment = self._counters.get(key)
+        if increment is None:
+            increment = self._counters[key] = metrics.ITEMS.labels(*key).inc
+        increment(items)

@@ -1,0 +1,109 @@
+"""Which handler a path belongs to; pure.
+
+Sentry SDKs leave the trailing slash away or double it, and put a prefix before `/api/` where the DSN has one; exporters
+add a slash. All of it is understood, never redirected: an exporter takes a redirect for a success.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from urllib.parse import unquote
+
+from msgspec import Struct
+
+from schemas.errors import MethodNotAllowed, NotFound
+from schemas.signals import Signal
+
+
+class Family(Enum):
+    """Whose form the answers of a route take."""
+
+    OTLP = "otlp"
+    SENTRY = "sentry"
+    OPERATIONS = "operations"
+    CONTROL = "control"
+
+
+class Route(Struct, frozen=True):
+    """One kind of request: its name in metrics, whose form its answers take, and its methods."""
+
+    name: str
+    family: Family
+    methods: tuple[str, ...]
+    signal: Signal | None = None
+
+
+class Found(Struct, frozen=True):
+    """A route and what its path says: for Sentry the `channel`."""
+
+    route: Route
+    path: str
+    parameters: Mapping[str, str] = MappingProxyType({})
+
+
+def _otlp(signal: Signal) -> Route:
+    return Route(name=f"otlp_{signal}", family=Family.OTLP, methods=("POST", "OPTIONS"), signal=signal)
+
+
+def _operation(name: str) -> Route:
+    return Route(name=name, family=Family.OPERATIONS, methods=("GET", "HEAD"))
+
+
+ENVELOPE = Route(name="sentry_envelope", family=Family.SENTRY, methods=("POST", "OPTIONS"))
+STORE = Route(name="sentry_store", family=Family.SENTRY, methods=("POST", "OPTIONS"))
+HEALTHZ = _operation("healthz")
+READYZ = _operation("readyz")
+METRICS = _operation("metrics")
+CONTROL = Route(name="control", family=Family.CONTROL, methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
+
+_EXACT = {
+    "/v1/traces": _otlp(Signal.TRACES),
+    "/v1/logs": _otlp(Signal.LOGS),
+    "/v1/metrics": _otlp(Signal.METRICS),
+    "/healthz": HEALTHZ,
+    "/readyz": READYZ,
+    "/metrics": METRICS,
+}
+_FOUND = {path: Found(route=route, path=path) for path, route in _EXACT.items()}
+_SENTRY = re.compile(r"(?:/.*)?/api/(?P<channel>[^/]+)/(?P<endpoint>envelope|store)")
+_SENTRY_ENDPOINTS = {"envelope": ENVELOPE, "store": STORE}
+_SLASHES = re.compile(r"/{2,}")
+# Where a misconfigured exporter arrives; it is told in its own form.
+_NO_SIGNAL = Route(name="otlp_unknown", family=Family.OTLP, methods=())
+
+
+def find(raw_path: str) -> Found:
+    """Answer the route of a request by its raw path (percent-encoded, query included); every path has one."""
+    return _FOUND.get(raw_path) or _find_laxly(raw_path.partition("?")[0])
+
+
+def check_method(found: Found, method: str) -> None:
+    """Return if a route answers a method.
+
+    Raises:
+        NotFound: nothing stands at this path.
+        MethodNotAllowed: something does, for other methods.
+    """
+    methods = found.route.methods
+    if not methods:
+        raise NotFound(
+            "Nothing stands at this path. OTLP goes to /v1/traces, /v1/logs and /v1/metrics: "
+            "set the exporter's endpoint to the root of this URL."
+        )
+    if method not in methods:
+        raise MethodNotAllowed(f"{method} is not answered here; use {' or '.join(methods)}.", allowed=methods)
+
+
+def _find_laxly(raw_path: str) -> Found:
+    path = _SLASHES.sub("/", raw_path)
+    path = path.rstrip("/") or "/"
+    if (found := _FOUND.get(path)) is not None:
+        return found
+    if (sentry := _SENTRY.fullmatch(path)) is not None:
+        return Found(
+            route=_SENTRY_ENDPOINTS[sentry["endpoint"]], path=path, parameters={"channel": unquote(sentry["channel"])}
+        )
+    if f"{path}/".startswith(("//", "/v1/")):
+        return Found(route=_NO_SIGNAL, path=path)
+    return Found(route=CONTROL, path=path)

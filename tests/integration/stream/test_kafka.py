@@ -1,0 +1,160 @@
+"""Publishing to a real broker: what arrives is what was published, and what fails is said in time."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from gateway.runtime.clock import now_ns
+from gateway.runtime.ids import new_ingest_id, new_ulid
+from gateway.runtime.settings import Kafka
+from gateway.stream.kafka import KafkaPublisher
+from gateway.stream.topics import KafkaTopics
+from schemas.errors import Overloaded, PayloadTooLarge, StreamUnavailable
+from schemas.record import Record, record_of
+from schemas.signals import Encoding, Format, Signal
+from schemas.topics import topic_of
+
+IN_FLIGHT_MAX_BYTES = 64 * 1024 * 1024
+
+
+def record(value: bytes) -> Record:
+    return Record(
+        signal=Signal.TRACES,
+        format=Format.PROTOBUF,
+        encoding=Encoding.IDENTITY,
+        inflated_bytes=len(value),
+        channel_id=1,
+        credential_id=new_ulid(now_ns()),
+        ingest_id=new_ingest_id(now_ns()),
+        part=0,
+        received_ns=now_ns(),
+        value=value,
+    )
+
+
+@contextlib.asynccontextmanager
+async def publishing(kafka: Kafka) -> AsyncGenerator[KafkaPublisher]:
+    publisher = KafkaPublisher(kafka, in_flight_max_bytes=IN_FLIGHT_MAX_BYTES)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.close()
+
+
+@contextlib.asynccontextmanager
+async def environment(kafka: Kafka, partitions: int = 1) -> AsyncGenerator[str]:
+    topics = KafkaTopics(kafka)
+    identity = new_ulid(now_ns())
+    await topics.ensure({topic_of(identity): partitions})
+    try:
+        yield identity
+    finally:
+        await topics.close()
+
+
+async def stored(kafka: Kafka, identity: str, count: int, partitions: int = 1) -> Sequence[Record]:
+    """Read so many records of all partitions."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(topic_of(identity), part) for part in range(partitions)])
+        messages = [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+    return [record_of(message.headers, message.value) for message in messages]
+
+
+async def test_what_arrives_is_what_was_published(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    records = [record(secrets.token_bytes(1 + 5000 * index)) for index in range(100)]
+    async with environment(kafka, partitions=3) as identity, publishing(kafka) as publisher:
+        await asyncio.gather(*(publisher.publish(identity, each) for each in records))
+        arrived = await stored(kafka, identity, len(records), partitions=3)
+    assert sorted(arrived, key=lambda r: len(r.value)) == records
+
+
+async def test_the_largest_record_arrives_and_a_larger_one_is_named(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap, record_max_bytes=2 * 1024 * 1024)
+    largest = record(secrets.token_bytes(kafka.record_max_bytes))
+    async with environment(kafka) as identity, publishing(kafka) as publisher:
+        await publisher.publish(identity, largest)
+        with pytest.raises(PayloadTooLarge, match=str(kafka.record_max_bytes)):
+            await publisher.publish(identity, record(largest.value + b"x"))
+        assert await stored(kafka, identity, 1) == [largest]
+
+
+async def test_bytes_in_flight_are_bounded(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    async with environment(kafka) as identity:
+        publisher = KafkaPublisher(kafka, in_flight_max_bytes=1000)
+        await publisher.start()
+        first = asyncio.create_task(publisher.publish(identity, record(b"x" * 400)))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await publisher.publish(identity, record(b"x" * 400))
+        await first
+        await publisher.publish(identity, record(b"x" * 400))
+        await publisher.close()
+
+
+async def test_a_topic_that_is_not_there_is_unavailable_in_time(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap, publish_timeout_seconds=1)
+    async with publishing(kafka) as publisher, asyncio.timeout(5):
+        with pytest.raises(StreamUnavailable):
+            await publisher.publish(new_ulid(now_ns()), record(b"lost"))
+
+
+async def test_a_broker_that_is_not_there_is_named() -> None:
+    kafka = Kafka(bootstrap="127.0.0.1:1", publish_timeout_seconds=1)
+    with pytest.raises(StreamUnavailable, match=r"127\.0\.0\.1:1"):
+        await KafkaPublisher(kafka, in_flight_max_bytes=1).start()
+
+
+async def test_after_a_final_failure_the_partition_goes_on(kafka_bootstrap: str) -> None:
+    """An idempotent producer's sequence has moved on when the broker refused a batch; a new producer starts anew."""
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    async with environment(kafka) as identity, publishing(kafka) as publisher:
+        await publisher.publish(identity, record(b"before"))
+        await _limit_messages(kafka, identity, 10_000)
+        with pytest.raises(StreamUnavailable):
+            await publisher.publish(identity, record(b"x" * 20_000))
+        for _ in range(3):
+            await publisher.publish(identity, record(b"after"))
+        values = [each.value for each in await stored(kafka, identity, 4)]
+    assert values == [b"before", b"after", b"after", b"after"]
+
+
+async def _limit_messages(kafka: Kafka, identity: str, max_bytes: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    configs = {"max.message.bytes": str(max_bytes)}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic_of(identity), configs)])
+    await admin.close()
+
+
+async def test_topics_are_made_once_and_widened(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    topics = KafkaTopics(kafka)
+    name = topic_of(new_ulid(now_ns()))
+    for wanted, expected in ((1, 1), (1, 1), (4, 4), (2, 4)):
+        await topics.ensure({name: wanted})
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        described = await admin.describe_topics([name])
+        await admin.close()
+        assert len(described[0]["partitions"]) == expected
+    await topics.close()
+
+
+async def test_topics_of_an_absent_broker_are_unavailable() -> None:
+    topics = KafkaTopics(Kafka(bootstrap="127.0.0.1:1"))
+    with pytest.raises(StreamUnavailable):
+        await topics.ensure({"x": 1})
+    await topics.close()
