@@ -18,6 +18,7 @@ _ARRAY = struct.Struct(">iiiii").pack
 
 TEXT_OID = 25
 JSONB_VERSION = 1
+INT8_MIN = -(2**63)
 INT8_MAX = 2**63 - 1
 # timestamptz counts microseconds from 2000-01-01.
 EPOCH_2000_US = 946_684_800_000_000

@@ -4,7 +4,8 @@ An encoder remembers what it wrote for a text or for the bytes of an attribute; 
 are remembered. What had to be changed is named in `notes`, which whoever packs a row moves to its column `truncated`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 import orjson
@@ -121,6 +122,19 @@ class Encoder:
             raws = raws[:max_count]
         return b"{%b}" % b",".join(map(self.pairs.__getitem__, raws)), dropped
 
+    def object(self, members: Mapping[str, Any]) -> tuple[bytes, int]:
+        """Write the JSON object of attributes that came as JSON, under the limits of `attributes`.
+
+        Returns:
+            The object, and how many attributes it lacks.
+        """
+        max_count = self.limits.attributes_max_count
+        dropped = max(0, len(members) - max_count)
+        if dropped:
+            self.notes.append("attributes")
+        pairs = [self._member(key, value) for key, value in islice(members.items(), max_count)]
+        return b"{%b}" % b",".join(pairs), dropped
+
     def truncated(self) -> bytes:
         """Write the column `truncated`, and begin anew."""
         if not self.notes:
@@ -134,11 +148,15 @@ class Encoder:
         if (text := self._short_pair(raw)) is not None:
             return text
         pair = KeyValue.FromString(raw)
-        label = f"attributes.{pair.key}"
-        key, is_changed = values.dump(pair.key, 0)
+        return self._member(pair.key, values.plain(pair.value))
+
+    def _member(self, key: str, value: Any) -> bytes:  # noqa: ANN401 (any JSON value)
+        """Write `"key":value`."""
+        label = f"attributes.{key}"
+        key_text, is_changed = values.dump(key, 0)
         if is_changed:
             self.notes.append(label)
-        return key + b":" + self.json(label, values.plain(pair.value))
+        return key_text + b":" + self.json(label, value)
 
     def _short_pair(self, raw: bytes) -> bytes | None:
         """Write the commonest shape, a short key and a short string, without making objects for it.

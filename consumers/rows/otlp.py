@@ -12,7 +12,7 @@ from consumers.rows.wire import Resource, Scope
 from schemas.record import Record
 
 INT2_MAX = 2**15 - 1
-SOURCE = sized(b"otlp")
+_SOURCE = sized(b"otlp")
 _ENVIRONMENT_ATTRIBUTES = ("deployment.environment.name", "deployment.environment")
 
 
@@ -20,7 +20,7 @@ class Prefix:
     """The beginning of the tuples of one table: number of columns, record, resource; then the scope."""
 
     def __init__(self, table: str, record: Record, encoder: Encoder, into: Rows) -> None:
-        self._head = COUNT(len(COLUMNS[table])) + record_fields(record) + SOURCE
+        self._head = COUNT(len(COLUMNS[table])) + b"".join(record_fields(record).values()) + _SOURCE
         self._encoder = encoder
         self._into = into
         self._scope_names = encoder.texts("scope_name")
@@ -61,9 +61,13 @@ class Prefix:
         return head, notes
 
 
-def record_fields(record: Record) -> bytes:
-    """Write the columns that every table begins with: channel, received_at, ingest_id."""
-    return int8(record.channel_id) + timestamptz(record.received_ns) + sized(record.ingest_id)
+def record_fields(record: Record) -> dict[str, bytes]:
+    """Write the columns that every table begins with, in their order."""
+    return {
+        "channel": int8(record.channel_id),
+        "received_at": timestamptz(record.received_ns),
+        "ingest_id": sized(record.ingest_id),
+    }
 
 
 def clamped(column: str, value: int, encoder: Encoder, *, low: int = 0, high: int = INT8_MAX) -> int:

@@ -1,21 +1,21 @@
 """Records to rows: `decode` reads a record, `pack` writes its rows. Pure; the one entry to this package."""
 
+import struct
 from typing import Any
 
 from google.protobuf.message import DecodeError
 from msgspec import Struct
 
-from consumers.rows import logs, metrics, spans, wire
+from consumers.rows import envelopes, logs, metrics, sentry, spans, wire
 from consumers.rows.encoder import Encoder
+from consumers.rows.envelopes import EventKey
 from consumers.rows.tables import Rows
+from gateway.protocols import envelope, otlp
 from gateway.protocols.body import Codec, inflate
 from gateway.runtime.settings import Limits
 from schemas.errors import PoisonRecord, Rejected
 from schemas.record import Record
-from schemas.signals import Signal
-
-# Channel, item type and event id (16 bytes): what names a Sentry event or transaction that is stored once.
-EventKey = tuple[int, str, bytes]
+from schemas.signals import Format, Signal
 
 
 class Decoded(Struct):
@@ -23,7 +23,7 @@ class Decoded(Struct):
 
     Attributes:
         record: The record itself.
-        payload: An OTLP request of `wire.py`, or an envelope.
+        payload: An OTLP request of `wire.py`, or an envelope's `Content`.
         events: The keys that must be stored once: Sentry's events and transactions.
         limits: What values are cut to.
     """
@@ -34,7 +34,7 @@ class Decoded(Struct):
     limits: Limits
 
 
-_PACK = {Signal.TRACES: spans.pack, Signal.LOGS: logs.pack, Signal.METRICS: metrics.pack}
+_PACK_OTLP = {Signal.TRACES: spans.pack, Signal.LOGS: logs.pack, Signal.METRICS: metrics.pack}
 
 
 def decode(record: Record, limits: Limits) -> Decoded:
@@ -45,11 +45,15 @@ def decode(record: Record, limits: Limits) -> Decoded:
     """
     try:
         data = inflate(record.value, Codec(record.encoding), record.inflated_bytes)
-        payload = wire.parse(record.signal, data)
+        if record.signal is Signal.SENTRY:
+            content = envelopes.read(envelope.parse(data), record, limits.event_max_bytes)
+            return Decoded(record, content, [item.key for item in content.items if item.key], limits)
+        if record.format is Format.JSON:
+            data = otlp.decode(record.signal, record.format, data).SerializeToString()
+        return Decoded(record, wire.parse(record.signal, data), [], limits)
     except (Rejected, DecodeError) as error:
         msg = f"The record's value cannot be read: {error}"
         raise PoisonRecord(msg, reason="malformed") from error
-    return Decoded(record, payload, [], limits)
 
 
 def pack(decoded: Decoded, into: Rows, fresh: set[EventKey]) -> None:
@@ -66,16 +70,18 @@ def pack(decoded: Decoded, into: Rows, fresh: set[EventKey]) -> None:
     """
     if into.encoder is None:
         into.encoder = Encoder(decoded.limits)
-    encoder = into.encoder
+    encoder, record = into.encoder, decoded.record
     own = Rows()
+    unseen = {key for key in decoded.events if key in fresh}
     try:
-        _PACK[decoded.record.signal](decoded.payload, decoded.record, encoder, own)
-    except (MemoryError, PoisonRecord):
-        raise
-    except Exception as error:
-        # Whatever it was: one record must not stop its environment, and the dead letter keeps its bytes.
+        if record.signal is Signal.SENTRY:
+            sentry.pack(decoded.payload, record, encoder, own, unseen)
+        else:
+            _PACK_OTLP[record.signal](decoded.payload, record, encoder, own)
+    except (DecodeError, ValueError, struct.error) as error:
         msg = f"The record cannot be packed: {type(error).__name__}: {error}"
         raise PoisonRecord(msg, reason="unpackable") from error
     finally:
         encoder.notes.clear()
     into.merge(own)
+    fresh.difference_update(decoded.events)

@@ -79,6 +79,8 @@ class Rows(Struct):
 
     def add(self, table: str, tuples: bytes | bytearray, count: int) -> None:
         """Add tuples to a table."""
+        if not tuples:
+            return
         if table in self.copy:
             self.copy[table] += tuples
         else:

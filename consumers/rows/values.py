@@ -5,16 +5,18 @@ become doubles, U+0000 is stripped, a lone surrogate becomes U+FFFD, and what is
 """
 
 import base64
-import json
 import math
 from typing import Any, cast
 
 import orjson
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from consumers.rows.binary import INT8_MAX, INT8_MIN
+from gateway.protocols.text import read_json
+
 TOO_DEEP = "[nested too deep]"
-# Any integer this long fits 64 bits, its sign included.
-_INT64_MAX_CHARACTERS = 19
+# The most that limits.nesting_max_depth can be set to.
+NESTING_MAX_DEPTH = 64
 
 
 def finite(value: float) -> float | str:
@@ -45,26 +47,28 @@ def plain(value: AnyValue) -> Any:  # noqa: ANN401 (any JSON value)
 
 
 def load(data: bytes) -> Any:  # noqa: ANN401 (any JSON value)
-    """Read JSON as old SDKs write it: with a BOM, NaN, Infinity, lone surrogates or numbers beyond a double.
+    """Read JSON, also as old SDKs write it, into values that `dump` can write.
 
     Raises:
-        ValueError: it is not even that.
+        Malformed: it is not even that.
     """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(
-            data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"),
-            parse_constant=str,
-            parse_float=lambda text: finite(float(text)),
-            parse_int=lambda text: int(text) if len(text) <= _INT64_MAX_CHARACTERS else finite(float(text)),
-            strict=False,
-        )
-    except RecursionError as error:
-        msg = "The JSON is nested too deep to be read."
-        raise ValueError(msg) from error
+        return with_plain_numbers(read_json(data))
+
+
+def with_plain_numbers(value: Any, left: int = NESTING_MAX_DEPTH) -> Any:  # noqa: ANN401 (any JSON value)
+    """Copy a value that Python's lenient JSON reader made, its numbers as `dump` can write them.
+
+    What nests deeper than any setting allows stays as it is: `dump` cuts it.
+    """
+    if isinstance(value, dict) and left:
+        return {key: with_plain_numbers(item, left - 1) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list) and left:
+        return [with_plain_numbers(item, left - 1) for item in cast("list[Any]", value)]
+    is_number = isinstance(value, float) or (isinstance(value, int) and not INT8_MIN <= value <= INT8_MAX)
+    return _as_double(cast("float", value)) if is_number else cast("Any", value)
 
 
 def dump(value: Any, max_depth: int) -> tuple[bytes, bool]:  # noqa: ANN401 (any JSON value)
@@ -92,6 +96,14 @@ def dump(value: Any, max_depth: int) -> tuple[bytes, bool]:  # noqa: ANN401 (any
 def clean_text(text: str) -> str:
     """Answer text that PostgreSQL stores: without U+0000 and without lone surrogates."""
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _as_double(value: float) -> float | str:
+    """Answer a number as a double, or the name of what a double lacks."""
+    try:
+        return finite(float(value))
+    except OverflowError:
+        return "Infinity" if value > 0 else "-Infinity"
 
 
 def _is_deeper(value: Any, left: int) -> bool:  # noqa: ANN401 (any JSON value)

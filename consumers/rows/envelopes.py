@@ -1,0 +1,81 @@
+"""A Sentry envelope as the rows need it: each item with its JSON, and the key under which it is stored once."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from consumers.rows import values
+from consumers.rows.encoder import Encoder
+from consumers.rows.lenient import hex_id, mapping, moment_ns
+from consumers.rows.otlp import record_fields
+from consumers.rows.tables import Rows
+from gateway.protocols.envelope import Envelope
+from schemas.errors import Malformed
+from schemas.record import Record
+
+# Channel, item type and event id (16 bytes).
+EventKey = tuple[int, str, bytes]
+
+EVENT_ID_BYTES = 16
+_STORED_ONCE = {"event", "transaction"}
+
+
+class Item(Struct):
+    """One item. `json` is None unless the payload is JSON; `key` is set for what is stored once."""
+
+    index: int
+    type: str
+    headers: dict[str, Any]
+    payload: bytes
+    json: Any
+    key: EventKey | None
+
+
+class Content(Struct):
+    """An envelope's items, and what its headers say of them all."""
+
+    event_id: bytes | None
+    sent_at_ns: int | None
+    items: list[Item]
+
+
+class Target(Struct):
+    """Where the rows of an envelope go, and what they have in common."""
+
+    content: Content
+    record: Record
+    encoder: Encoder
+    into: Rows
+
+    def common(self) -> dict[str, bytes]:
+        """Write the columns that every table begins with."""
+        return record_fields(self.record)
+
+
+def read(envelope: Envelope, record: Record, json_max_bytes: int) -> Content:
+    """Read the JSON of an envelope's items and the ids of its events.
+
+    Args:
+        envelope: The envelope.
+        record: The record that it came in; its ingest id stands in for an event id where nobody chose one.
+        json_max_bytes: Larger payloads of items other than events are not looked at.
+    """
+    event_id = hex_id(envelope.headers.get("event_id"), EVENT_ID_BYTES)
+    items: list[Item] = []
+    for index, item in enumerate(envelope.items):
+        is_event = item.type in _STORED_ONCE
+        value = _json_of(item.payload) if is_event or len(item.payload) <= json_max_bytes else None
+        key = None
+        if is_event and isinstance(value, dict):
+            own_id = hex_id(mapping(value).get("event_id"), EVENT_ID_BYTES)
+            key = (record.channel_id, item.type, event_id or own_id or record.ingest_id)
+        items.append(Item(index, item.type, values.with_plain_numbers(item.headers), item.payload, value, key))
+    return Content(event_id, moment_ns(envelope.headers.get("sent_at")), items)
+
+
+def _json_of(payload: bytes) -> Any:  # noqa: ANN401 (any JSON value)
+    """Read a payload that may be JSON."""
+    try:
+        return values.load(payload)
+    except Malformed:
+        return None

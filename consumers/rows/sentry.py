@@ -1,0 +1,35 @@
+"""Sentry envelopes to rows: which item goes to which table."""
+
+from collections.abc import Callable
+
+from consumers.rows import error_events, sentry_items, sentry_logs, sentry_spans
+from consumers.rows.encoder import Encoder
+from consumers.rows.envelopes import Content, EventKey, Item, Target
+from consumers.rows.tables import Rows
+from schemas.record import Record
+
+# Each packs an item into its table, or answers False if the item is not what its type says.
+_TABLES: dict[str, Callable[[Item, Target], bool]] = {
+    "event": error_events.pack,
+    "transaction": sentry_spans.pack_transaction,
+    "span": sentry_spans.pack_spans,
+    "log": sentry_logs.pack,
+    "attachment": sentry_items.pack_attachment,
+}
+
+
+def pack(content: Content, record: Record, encoder: Encoder, into: Rows, fresh: set[EventKey]) -> None:
+    """Pack every item of an envelope; what has no table of its own, or is not what its type says, is kept as an item.
+
+    An event whose key is not in `fresh` is left out; the key of one that is packed is taken out of it, for an envelope
+    may hold an event twice.
+    """
+    target = Target(content, record, encoder, into)
+    for item in content.items:
+        if item.key is not None:
+            if item.key not in fresh:
+                continue
+            fresh.discard(item.key)
+        packs = _TABLES.get(item.type)
+        if packs is None or not packs(item, target):
+            sentry_items.pack(item, target)

@@ -1,0 +1,55 @@
+"""Sentry items that are kept as they came, and attachments, in rows of one chunk each."""
+
+from consumers.rows import values
+from consumers.rows.binary import NULL, int4, int8, jsonb, sized
+from consumers.rows.encoder import INDEXED_TEXT_MAX_BYTES
+from consumers.rows.envelopes import Item, Target
+from consumers.rows.lenient import text
+from consumers.rows.tables import tuple_of
+
+CHUNK_BYTES = 1024 * 1024
+
+
+def pack(item: Item, target: Target) -> None:
+    """Keep an item: its type, its headers, its payload, and its payload as JSON where it is an object or a list."""
+    encoder = target.encoder
+    max_depth = encoder.limits.nesting_max_depth
+    is_json = isinstance(item.json, dict | list)
+    fields = {
+        **target.common(),
+        "item": int4(item.index),
+        "event_id": _event_id(item, target),
+        "type": encoder.text("type", item.type, INDEXED_TEXT_MAX_BYTES),
+        "headers": jsonb(values.dump(item.headers, max_depth)[0]),
+        "json": jsonb(values.dump(item.json, max_depth)[0]) if is_json else NULL,
+        "payload": sized(item.payload),
+    }
+    # This table has no column `truncated`: the payload itself stands in it untouched.
+    encoder.notes.clear()
+    target.into.add("sentry_items", tuple_of("sentry_items", fields), 1)
+
+
+def pack_attachment(item: Item, target: Target) -> bool:
+    """Store an attachment in chunks; an empty one is one empty chunk. It counts once."""
+    encoder = target.encoder
+    fields = {
+        **target.common(),
+        "item": int4(item.index),
+        "event_id": _event_id(item, target),
+        "filename": encoder.texts("filename")[text(item.headers.get("filename"))],
+        "content_type": encoder.texts("content_type")[text(item.headers.get("content_type"))],
+        "attachment_type": encoder.texts("attachment_type")[text(item.headers.get("attachment_type"))],
+        "size_bytes": int8(len(item.payload)),
+    }
+    encoder.notes.clear()
+    for chunk, start in enumerate(range(0, len(item.payload) or 1, CHUNK_BYTES)):
+        fields["chunk"] = int4(chunk)
+        fields["data"] = sized(item.payload[start : start + CHUNK_BYTES])
+        target.into.add("attachments", tuple_of("attachments", fields), 1 if chunk == 0 else 0)
+    return True
+
+
+def _event_id(item: Item, target: Target) -> bytes:
+    """Write the event that an item belongs to."""
+    event_id = item.key[2] if item.key else target.content.event_id
+    return NULL if event_id is None else sized(event_id)
