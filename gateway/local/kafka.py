@@ -64,7 +64,8 @@ async def _format(data: DataDir, held: int, command: list[str], properties: str)
     path.write_text(properties, encoding="utf-8")
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     # What an interrupted format left is written over.
-    arguments = ["format", "--ignore-formatted", "-t", cluster_id, "-c", str(path)]
+    # With an equals sign, because an id may begin with a dash.
+    arguments = ["format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(path)]
     child = await Child.start(
         "Kafka's format",
         [*command, "kafka.tools.StorageTool", *arguments],
