@@ -1,0 +1,175 @@
+"""Sentry's envelope: bytes to headers and items, total for any bytes; what `dsn` and `event_id` it carries.
+
+Source: develop.sentry.dev, Envelopes; getsentry/relay where that is silent.
+"""
+
+import re
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from msgspec import Struct
+
+from gateway.protocols.text import BOM, read_json
+from schemas.errors import Malformed
+
+_HEADER_MAX_BYTES = 8 * 1024
+_ITEMS_MAX_COUNT = 10_000
+_EVENT_TYPES = frozenset({"event", "transaction"})
+_EVENT_ID = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z", re.IGNORECASE)
+_DSN = re.compile(
+    r"https?://(?P<key>[^:@/?#]+)(?::[^@/?#]*)?@[^/?#]+(?:/[^?#]*)?/(?P<project>[^/?#]+)/?\Z", re.IGNORECASE
+)
+
+
+class Item(Struct):
+    """One item: its type, its whole header, and its payload byte for byte."""
+
+    type: str
+    headers: dict[str, Any]
+    payload: bytes
+
+
+class Envelope(Struct):
+    """A parsed envelope: its header, keys that are unknown here included, and its items in their order."""
+
+    headers: dict[str, Any]
+    items: list[Item]
+
+
+class Dsn(NamedTuple):
+    """What counts of a DSN: the key and the project id; the host is whatever a client reaches us by."""
+
+    key: str
+    project: str
+
+
+class _Payload(Struct):
+    """What is looked for in an event's payload."""
+
+    event_id: Any = None
+
+
+_PAYLOAD = msgspec.json.Decoder(_Payload)
+
+
+def parse(data: bytes) -> Envelope:
+    """Parse an envelope.
+
+    Raises:
+        Malformed: it is none; the message names the item and the byte.
+    """
+    if not data:
+        raise Malformed("The body is empty; an envelope begins with a line of JSON.")
+    line, position = _line(data, 0)
+    headers = _header(line, "envelope's first line")
+    items: list[Item] = []
+    while position < len(data):
+        line, after = _line(data, position)
+        if not line.strip():  # blank lines between items do no harm
+            position = after
+            continue
+        if len(items) == _ITEMS_MAX_COUNT:
+            raise Malformed(f"The envelope has more than {_ITEMS_MAX_COUNT} items.")
+        where = f"header of item {len(items)}, at byte {position},"
+        item_headers = _header(line, where)
+        item_type = item_headers.get("type")
+        if not isinstance(item_type, str):
+            raise Malformed(f"The {where} has no type.")
+        payload, position = _payload(data, after, item_headers.get("length"), where)
+        items.append(Item(item_type, item_headers, payload))
+    return Envelope(headers, items)
+
+
+def event_id_of(envelope: Envelope) -> str | None:
+    """Answer the event id as 32 hex digits: the envelope's, else that of its first event or transaction."""
+    found = _event_id(envelope.headers.get("event_id"))
+    if found is not None:
+        return found
+    payload = next((item.payload for item in envelope.items if item.type in _EVENT_TYPES), None)
+    return _event_id(_event_id_in(payload)) if payload is not None else None
+
+
+def needs_event_id(envelope: Envelope) -> bool:
+    """Tell whether a client expects an event id in the answer: there is an event or a transaction."""
+    return any(item.type in _EVENT_TYPES for item in envelope.items)
+
+
+def dsn_of(data: bytes) -> Dsn | None:
+    """Answer the `dsn` of an envelope's header, by reading its first line only; None where there is none.
+
+    `data` may be the beginning of the body. A first line of more than 8 KiB is not read.
+    """
+    line = data[: _HEADER_MAX_BYTES + 1].partition(b"\n")[0]
+    if len(line) > _HEADER_MAX_BYTES:
+        return None
+    try:
+        headers = read_json(line)
+    except Malformed:
+        return None
+    dsn: Any = cast("dict[str, Any]", headers).get("dsn") if isinstance(headers, dict) else None
+    found = _DSN.match(dsn.strip()) if isinstance(dsn, str) else None
+    return Dsn(found["key"], found["project"]) if found else None
+
+
+def render(headers: dict[str, Any], items: list[Item]) -> bytes:
+    """Write an envelope; `parse` reads it back, each payload with its length."""
+    parts = [msgspec.json.encode(headers)]
+    for item in items:
+        parts.append(msgspec.json.encode(item.headers | {"type": item.type, "length": len(item.payload)}))
+        parts.append(item.payload)
+    return b"\n".join(parts) + b"\n"
+
+
+def _line(data: bytes, position: int) -> tuple[bytes, int]:
+    """Answer the line that starts at a position, and the position after it."""
+    end = data.find(b"\n", position, position + _HEADER_MAX_BYTES + 1)
+    if end < 0:
+        end = len(data)
+        if end - position > _HEADER_MAX_BYTES:
+            raise Malformed(f"The header line at byte {position} is longer than {_HEADER_MAX_BYTES} bytes.")
+    return data[position:end], end + 1
+
+
+def _header(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        headers = read_json(line)
+    except Malformed as error:
+        raise Malformed(f"The {where} is no JSON object: {error.message}") from error
+    if not isinstance(headers, dict):
+        raise Malformed(f"The {where} is no JSON object.")
+    return cast("dict[str, Any]", headers)
+
+
+def _payload(data: bytes, position: int, length: object, where: str) -> tuple[bytes, int]:
+    """Answer a payload and the position after it: as long as its header says, else up to the newline or the end."""
+    if length is None:
+        end = data.find(b"\n", position)
+        end = len(data) if end < 0 else end
+        return data[position:end], end + 1
+    if not isinstance(length, int) or isinstance(length, bool) or length < 0:
+        raise Malformed(f"The {where} has a length that is no number of bytes.")
+    end = position + length
+    left = max(0, len(data) - position)
+    if length > left:
+        raise Malformed(f"The {where} says {length} bytes, but only {left} are left.")
+    if end < len(data) and data[end] != ord("\n"):
+        raise Malformed(f"The {where} says {length} bytes, but no newline follows them at byte {end}.")
+    return data[position:end], end + 1
+
+
+def _event_id_in(payload: bytes) -> object:
+    try:
+        return _PAYLOAD.decode(payload.removeprefix(BOM)).event_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # old SDKs write NaN and half surrogates: look again, laxly
+    try:
+        found = read_json(payload)
+    except Malformed:
+        return None  # an event is never refused for its content
+    return cast("dict[str, Any]", found).get("event_id") if isinstance(found, dict) else None
+
+
+def _event_id(value: object) -> str | None:
+    if isinstance(value, str) and _EVENT_ID.match(value.strip()):
+        return value.strip().replace("-", "").lower()
+    return None

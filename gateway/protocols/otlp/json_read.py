@@ -1,0 +1,79 @@
+"""Reading OTLP's JSON: bytes to the structs of `json_types`, or Malformed that says what and where."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, cast
+
+from msgspec import DecodeError, Raw, Struct, ValidationError, field
+from msgspec.json import Decoder
+
+from gateway.protocols.otlp.json_metrics import Metrics
+from gateway.protocols.otlp.json_types import SNAKE, Logs, Traces
+from gateway.protocols.text import mend_surrogates
+from schemas.errors import Malformed
+from schemas.signals import Signal
+
+JsonRequest = Traces | Logs | Metrics
+
+_DECODERS: dict[Signal, Decoder[Any]] = {
+    Signal.TRACES: Decoder(Traces, strict=False),
+    Signal.LOGS: Decoder(Logs, strict=False),
+    Signal.METRICS: Decoder(Metrics, strict=False),
+}
+
+
+_NULL = Raw(b"null")
+
+
+class _Keys(Struct):
+    """The first level of any signal's request."""
+
+    traces: Raw = field(default=_NULL, name="resourceSpans")
+    logs: Raw = field(default=_NULL, name="resourceLogs")
+    metrics: Raw = field(default=_NULL, name="resourceMetrics")
+
+
+_KEYS = Decoder(_Keys)
+
+
+def read(signal: Signal, data: bytes) -> tuple[JsonRequest, bytes | None]:
+    """Decode a request, and answer its bytes too where they had to be mended first (else None).
+
+    Raises:
+        Malformed: the bytes are no JSON, or a field has a wrong type.
+    """
+    try:
+        try:
+            return _DECODERS[signal].decode(data), None
+        except ValidationError:
+            raise
+        except DecodeError:
+            mended = mend_surrogates(data)
+            if mended == data:
+                raise
+            return _DECODERS[signal].decode(mended), mended
+    except ValidationError as error:
+        msg = f"The JSON body is no OTLP {signal} request: {error}."
+        raise Malformed(msg) from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        msg = f"The JSON body of {len(data)} bytes cannot be read: {error}."
+        raise Malformed(msg) from error
+    except RecursionError as error:
+        msg = "The JSON body is nested too deeply."
+        raise Malformed(msg) from error
+
+
+def other_key(signal: Signal, data: bytes) -> Signal | None:
+    """Answer the other signal whose items a request without any of its own carries, where there are some."""
+    found = _KEYS.decode(data)
+    others = (other for other in _DECODERS if other is not signal)
+    return next((other for other in others if bytes(getattr(found, other)).startswith(b"[{")), None)
+
+
+def column(items: Sequence[Struct], name: str) -> list[str]:
+    """Answer a text field of all items, which may be written in snake_case; "" where it is absent."""
+    values: list[str | None] = list(map(attrgetter(name), items))
+    if None not in values:
+        return cast("list[str]", values)
+    snake = attrgetter(SNAKE + name)
+    return [(snake(item) or "") if value is None else value for item, value in zip(items, values, strict=True)]

@@ -1,0 +1,70 @@
+"""The bodies of Sentry's old store endpoint: an event in one of four wrappings becomes an envelope with one item."""
+
+import binascii
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+from gateway.protocols.body import Codec, inflate
+from gateway.protocols.envelope import Item, render
+from gateway.protocols.text import BOM, read_json
+from schemas.errors import Malformed
+
+_ENVELOPE = "application/x-sentry-envelope"
+_FORM = "application/x-www-form-urlencoded"
+_FORM_FIELD = b"sentry_data="
+_BLANKS = b" \t\r\n"
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+
+def to_envelope(body: bytes, content_type: str, *, max_bytes: int) -> bytes:
+    """Make an envelope of a store request's body (decompressed).
+
+    The body is JSON, base64 of JSON, base64 of zlib of JSON, one of these in the form field `sentry_data`, or an
+    envelope already, by its content type. The event keeps its bytes.
+
+    Args:
+        body: The body.
+        content_type: The request's Content-Type, "" for none.
+        max_bytes: What the event may have once decompressed.
+
+    Raises:
+        Malformed: it is none of these.
+        PayloadTooLarge: it inflates to more than `max_bytes`.
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == _ENVELOPE:
+        return body
+    if media_type == _FORM or body.startswith(_FORM_FIELD):
+        body = _form_field(body)
+    payload = _unwrapped(body.removeprefix(BOM).strip(_BLANKS), max_bytes)
+    event = read_json(payload)
+    if not isinstance(event, dict):
+        raise Malformed("The event is no JSON object.")
+    fields = cast("dict[str, Any]", event)
+    item_type = "transaction" if fields.get("type") == "transaction" else "event"
+    headers = {"event_id": fields["event_id"]} if isinstance(fields.get("event_id"), str) else {}
+    return render(headers, [Item(item_type, {}, payload)])
+
+
+def _form_field(body: bytes) -> bytes:
+    try:
+        found = parse_qs(body, max_num_fields=100).get(_FORM_FIELD[:-1])
+    except ValueError as error:
+        raise Malformed("The form has more than 100 fields.") from error
+    if not found:
+        raise Malformed("The form has no field sentry_data.")
+    return found[0].replace(b" ", b"+")  # a plus sign of base64 that the client did not encode
+
+
+def _unwrapped(body: bytes, max_bytes: int) -> bytes:
+    if not body:
+        raise Malformed("The body is empty; an event is a JSON object.")
+    if body.startswith(b"{"):
+        return body
+    try:
+        decoded = binascii.a2b_base64(body.translate(_URL_SAFE))
+    except binascii.Error as error:
+        raise Malformed(f"The body is neither JSON nor base64: {error}.") from error
+    if decoded.lstrip(_BLANKS).startswith(b"{"):
+        return decoded
+    return inflate(decoded, Codec.DEFLATE, max_bytes)
