@@ -2,30 +2,57 @@
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from gateway.cli.display import Lines
+from gateway.local.datadir import DataDir
+from gateway.local.servers import Servers, running
 from gateway.runtime import postgres
 from gateway.runtime.migrations import migrate
-from gateway.runtime.settings import Database
+from gateway.runtime.settings import Database, Kafka
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> str:
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Servers]:
+    """PostgreSQL and Kafka: existing ones that the environment names, else ones of this machine for this run."""
+    database_url = os.environ.get("AXONPUSH_TEST_DATABASE_URL", "")
+    kafka_bootstrap = os.environ.get("AXONPUSH_TEST_KAFKA_BOOTSTRAP", "")
+    data = DataDir(tmp_path_factory.mktemp("servers"))
+    async with (
+        data.locked(print) as held,
+        running(
+            data,
+            held,
+            wants_postgres=not database_url,
+            wants_kafka=not kafka_bootstrap,
+            record_max_bytes=Kafka().record_max_bytes,
+            display=Lines(),
+        ) as started,
+    ):
+        yield Servers(
+            database_url=database_url or started.database_url,
+            kafka_bootstrap=kafka_bootstrap or started.kafka_bootstrap,
+            children=started.children,
+        )
+
+
+@pytest.fixture(scope="session")
+def postgres_url(servers: Servers) -> str:
     """URL of a PostgreSQL server on which databases can be made."""
-    return os.environ["AXONPUSH_TEST_DATABASE_URL"]
+    return servers.database_url
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap() -> str:
+def kafka_bootstrap(servers: Servers) -> str:
     """host:port of a Kafka broker; every environment of a test has an id, and so a topic, of its own."""
-    return os.environ["AXONPUSH_TEST_KAFKA_BOOTSTRAP"]
+    return servers.kafka_bootstrap
 
 
 @pytest.fixture(scope="module")
-async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
+async def empty_database_url(postgres_url: str) -> AsyncGenerator[str]:
     """URL of a fresh database without any table, dropped at the end of the module."""
     name = f"axonpush_test_{secrets.token_hex(6)}"
     url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))

@@ -38,17 +38,24 @@ async def start(data: DataDir, held: int, record_max_bytes: int, display: Displa
     """
     java_path = java.find()
     paths = await jars.ensure(jars.cache_folder(), jars.pinned(), jars.maven_repositories, display)
-    command = [str(java_path), *_JAVA_OPTIONS, "-cp", os.pathsep.join(str(path) for path in paths)]
+    command = [str(java_path), *_JAVA_OPTIONS]
+    # Not as an argument: it would fill each line of `ps`.
+    env = {**os.environ, "CLASSPATH": os.pathsep.join(str(path) for path in paths)}
     ports = (ReservedPort(), ReservedPort())
     try:
         properties = data.kafka / "server.properties"
         folder = data.kafka / "data"
         if not folder.exists():
-            await _format(data, held, command, _properties(*ports, data.kafka / "data.new", record_max_bytes))
+            await _format(data, held, command, env, _properties(*ports, data.kafka / "data.new", record_max_bytes))
             (data.kafka / "data.new").replace(folder)
         properties.write_text(_properties(*ports, folder, record_max_bytes), encoding="utf-8")
         child = await Child.start(
-            "Kafka", [*command, "kafka.Kafka", str(properties)], log=data.log("kafka"), cwd=data.kafka, pass_fds=(held,)
+            "Kafka",
+            [*command, "kafka.Kafka", str(properties)],
+            log=data.log("kafka"),
+            env=env,
+            cwd=data.kafka,
+            pass_fds=(held,),
         )
         async with child.stopped_on_failure():
             await child.until(lambda: _accepts(ports[0].number), _START_TIMEOUT_SECONDS)
@@ -58,7 +65,7 @@ async def start(data: DataDir, held: int, record_max_bytes: int, display: Displa
     return child, f"127.0.0.1:{ports[0].number}"
 
 
-async def _format(data: DataDir, held: int, command: list[str], properties: str) -> None:
+async def _format(data: DataDir, held: int, command: list[str], env: dict[str, str], properties: str) -> None:
     """Prepare the storage; it is moved into its place afterwards, so that a half-made one is never used."""
     path = data.kafka / "format.properties"
     path.write_text(properties, encoding="utf-8")
@@ -70,6 +77,7 @@ async def _format(data: DataDir, held: int, command: list[str], properties: str)
         "Kafka's format",
         [*command, "kafka.tools.StorageTool", *arguments],
         log=data.log("kafka-format"),
+        env=env,
         cwd=data.kafka,
         pass_fds=(held,),
     )
