@@ -1,0 +1,33 @@
+"""One running `axonpush up` for all acceptance tests."""
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.acceptance import node_client
+from tests.acceptance.stack import App, Stack, start
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start everything, and see that it stops in order and leaves nothing behind."""
+    stack = start(tmp_path_factory.mktemp("stack"))
+    family = stack.process.family()
+    yield stack
+    stack.database.close()
+    assert stack.process.stop() == 0, stack.process.log
+    _, alive = psutil.wait_procs(family, timeout=1)
+    assert not alive, f"`axonpush up` left these running: {alive}"
+
+
+@pytest.fixture
+def app(stack: Stack) -> App:
+    """Make an app for one test alone."""
+    return stack.control.app()
+
+
+@pytest.fixture(scope="session")
+def node() -> None:
+    """Have the npm packages at hand."""
+    node_client.install()

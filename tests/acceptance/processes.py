@@ -1,0 +1,95 @@
+"""Starting the `axonpush` command as users do, and stopping it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from tests.acceptance.sending import send
+
+COMMAND = str(Path(sys.executable).with_name("axonpush"))
+_POLL_SECONDS = 0.05
+
+
+def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Answer this process's environment with the given settings as the only ones."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AXONPUSH_")}
+    return inherited | dict(env)
+
+
+def run(arguments: Sequence[str], env: Mapping[str, str]) -> str:
+    """Run a command to its end and answer what it printed; a failure shows what it complained of."""
+    done = subprocess.run(
+        [COMMAND, *arguments], env=clean_environment(env), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"axonpush {' '.join(arguments)} failed:\n{done.stderr}"
+    return done.stdout
+
+
+def free_port() -> int:
+    """Answer a port on which nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Process:
+    """A running `axonpush` command; what it prints is kept in a file."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        self._name = f"axonpush {arguments[0]}"
+        self._log = log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                [COMMAND, *arguments], env=clean_environment(env), stdout=output, stderr=output, cwd=log.parent
+            )
+
+    @property
+    def log(self) -> str:
+        """What it has printed."""
+        return self._log.read_text()
+
+    def family(self) -> list[psutil.Process]:
+        """Answer the process and all that it started."""
+        parent = psutil.Process(self.popen.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def wait_for_file(self, path: Path, timeout_seconds: float) -> None:
+        """Wait until the process has written a file."""
+        self._wait(path.exists, f"wrote no {path}", timeout_seconds)
+
+    def wait_for_url(self, url: str, timeout_seconds: float = 30) -> None:
+        """Wait until the process answers 200 at a URL."""
+
+        def answers() -> bool:
+            try:
+                return send(url, method="GET").status == 200
+            except OSError:
+                return False
+
+        self._wait(answers, f"did not answer at {url}", timeout_seconds)
+
+    def stop(self, timeout_seconds: float = 30) -> int:
+        """Ask it to stop, wait until it has, and answer its exit code."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(timeout_seconds)
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        self.popen.kill()
+        self.popen.wait()
+
+    def _wait(self, is_done: Callable[[], bool], complaint: str, timeout_seconds: float) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while not is_done():
+            code = self.popen.poll()
+            assert code is None, f"{self._name} ended with {code}:\n{self.log}"
+            assert time.monotonic() < deadline, f"{self._name} {complaint} within {timeout_seconds} s:\n{self.log}"
+            time.sleep(_POLL_SECONDS)

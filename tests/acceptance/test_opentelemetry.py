@@ -1,0 +1,188 @@
+"""OpenTelemetry's Python SDK with its OTLP/HTTP exporters (protobuf), and what they sent in PostgreSQL."""
+
+import pytest
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode, set_span_in_context
+
+from tests.acceptance.stack import App, Stack
+
+RESOURCE = Resource({"service.name": "shop", "service.version": "4.5.6", "deployment.environment.name": "blue"})
+
+
+@pytest.fixture(params=[Compression.NoCompression, Compression.Gzip, Compression.Deflate])
+def compression(request: pytest.FixtureRequest) -> Compression:
+    """Send with each compression that the exporters speak."""
+    return request.param
+
+
+@pytest.fixture
+def exporting(stack: Stack, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell the SDK where to send as its users do; `OTEL_EXPORTER_OTLP_HEADERS` is URL-encoded."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", stack.url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{app.key('development')}")
+
+
+def test_traces_are_stored_as_they_were_made(stack: Stack, app: App, exporting: None, compression: Compression) -> None:
+    del exporting
+    provider = TracerProvider(resource=RESOURCE, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(compression=compression)))
+    tracer = provider.get_tracer("acceptance", "1.2.3")
+    root = tracer.start_span("GET /cart", kind=SpanKind.SERVER, start_time=1_000_000_000_000_000_001)
+    root.set_attributes({"text": "naïve ✓", "whole": 2**53 + 1, "broken": 0.5, "yes": True, "list": ["a", "b"]})
+    child = tracer.start_span(
+        "charge",
+        context=set_span_in_context(root),
+        kind=SpanKind.CLIENT,
+        links=[Link(root.get_span_context(), {"why": "retry"})],
+        start_time=1_000_000_000_000_000_002,
+        attributes={
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "acme",
+            "gen_ai.request.model": "m-1",
+            "gen_ai.usage.input_tokens": 11,
+            "gen_ai.usage.output_tokens": 22,
+        },
+    )
+    child.add_event("declined", {"attempt": 1}, timestamp=1_000_000_000_000_000_003)
+    child.set_status(Status(StatusCode.ERROR, "card declined"))
+    child.end(1_000_000_000_000_000_012)
+    root.end(1_000_000_000_000_000_101)
+    assert provider.force_flush()
+    provider.shutdown()
+
+    trace_id = root.get_span_context().trace_id.to_bytes(16, "big")
+    rows = stack.database.wait_for(
+        2,
+        "SELECT s.*, r.attributes AS resource FROM spans s LEFT JOIN resources r"
+        " ON r.environment = s.environment AND r.id = s.resource_id WHERE trace_id = $1 ORDER BY start_ns",
+        trace_id,
+    )
+    first, second = rows
+    assert {row["environment"] for row in rows} == {app.environments["development"]}
+    assert {row["channel"] for row in rows} == {app.channel}
+    assert {row["source"] for row in rows} == {"otlp"}
+    assert {row["event_environment"] for row in rows} == {"blue"}
+    assert {(row["scope_name"], row["scope_version"]) for row in rows} == {("acceptance", "1.2.3")}
+    assert first["resource"] == dict(RESOURCE.attributes)
+    assert first["service_name"] == "shop"
+
+    assert first["name"] == "GET /cart"
+    assert first["span_id"] == root.get_span_context().span_id.to_bytes(8, "big")
+    assert first["parent_span_id"] is None
+    assert first["kind"] == 2
+    assert (first["start_ns"], first["duration_ns"]) == (1_000_000_000_000_000_001, 100)
+    assert first["start_ts"].isoformat() == "2001-09-09T01:46:40+00:00"
+    assert first["status_code"] == 0
+    assert first["attributes"] == {
+        "text": "naïve ✓",
+        "whole": 2**53 + 1,
+        "broken": 0.5,
+        "yes": True,
+        "list": ["a", "b"],
+    }
+    assert first["truncated"] is None
+
+    assert second["name"] == "charge"
+    assert second["parent_span_id"] == first["span_id"]
+    assert second["kind"] == 3
+    assert (second["start_ns"], second["duration_ns"]) == (1_000_000_000_000_000_002, 10)
+    assert (second["status_code"], second["status_message"]) == (2, "card declined")
+    (event,) = second["events"]
+    assert event["name"] == "declined"
+    assert event["attributes"] == {"attempt": 1}
+    (link,) = second["links"]
+    assert link["attributes"] == {"why": "retry"}
+    assert (second["gen_ai_operation"], second["gen_ai_provider"]) == ("chat", "acme")
+    assert second["gen_ai_request_model"] == "m-1"
+    assert (second["gen_ai_input_tokens"], second["gen_ai_output_tokens"]) == (11, 22)
+
+
+def test_logs_are_stored_as_they_were_made(stack: Stack, app: App, exporting: None, compression: Compression) -> None:
+    del exporting
+    provider = LoggerProvider(resource=RESOURCE, shutdown_on_exit=False)
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(compression=compression)))
+    logger = provider.get_logger("acceptance", "1.2.3")
+    tracer = TracerProvider(resource=RESOURCE, shutdown_on_exit=False).get_tracer("acceptance")
+    with tracer.start_as_current_span("around") as span:
+        logger.emit(
+            timestamp=1_000_000_000_000_000_001,
+            severity_number=SeverityNumber.WARN,
+            severity_text="WARN",
+            body="stock of tea is low",
+            attributes={"left": 3},
+        )
+    logger.emit(
+        timestamp=1_000_000_000_000_000_002,
+        observed_timestamp=1_000_000_000_000_000_003,
+        severity_number=SeverityNumber.ERROR,
+        body={"order": 42, "items": ["tea", None]},
+        event_name="charge.failed",
+    )
+    assert provider.force_flush()
+    provider.shutdown()
+
+    production, development = app.environments["production"], app.environments["development"]
+    rows = stack.database.wait_for(2, "SELECT * FROM logs WHERE environment = $1 ORDER BY time_ns", development)
+    warning, error = rows
+    assert {row["service_name"] for row in rows} == {"shop"}
+    assert {row["channel"] for row in rows} == {app.channel}
+    assert warning["body"] == "stock of tea is low"
+    assert warning["body_text"] == "stock of tea is low"
+    assert (warning["severity_number"], warning["severity_text"]) == (13, "WARN")
+    assert {(row["scope_name"], row["scope_version"]) for row in rows} == {("acceptance", "1.2.3")}
+    assert warning["attributes"] == {"left": 3}
+    assert warning["trace_id"] == span.get_span_context().trace_id.to_bytes(16, "big")
+    assert warning["span_id"] == span.get_span_context().span_id.to_bytes(8, "big")
+    assert error["severity_number"] == 17
+    assert error["trace_id"] is None
+    assert error["body"] == {"order": 42, "items": ["tea", None]}
+    assert error["event_name"] == "charge.failed"
+    assert (error["time_ns"], error["observed_ns"]) == (1_000_000_000_000_000_002, 1_000_000_000_000_000_003)
+    assert stack.database.value("SELECT count(*) FROM logs WHERE environment = $1", production) == 0
+
+
+def test_metrics_are_stored_as_they_were_made(
+    stack: Stack, app: App, exporting: None, compression: Compression
+) -> None:
+    del exporting
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(compression=compression), 3_600_000)
+    provider = MeterProvider([reader], resource=RESOURCE, shutdown_on_exit=False)
+    meter = provider.get_meter("acceptance", "1.2.3")
+    meter.create_counter("orders", "{order}", "Orders taken").add(41, {"shop": "a"})
+    meter.create_gauge("temperature", "Cel").set(20.5)
+    latency = meter.create_histogram("latency", "ms", explicit_bucket_boundaries_advisory=[10, 100])
+    for value in (5, 50, 50, 500):
+        latency.record(value)
+    assert provider.force_flush()
+    provider.shutdown()
+
+    environment = app.environments["development"]
+    rows = stack.database.wait_for(3, "SELECT * FROM metric_points WHERE environment = $1", environment)
+    points = {row["name"]: row for row in rows}
+    # Shutting down exports once more; the points of that are the same.
+    assert set(points) == {"orders", "temperature", "latency"}
+    orders, temperature, histogram = points["orders"], points["temperature"], points["latency"]
+    assert (orders["type"], orders["unit"], orders["description"]) == ("sum", "{order}", "Orders taken")
+    assert (orders["temporality"], orders["monotonic"]) == (2, True)
+    assert (orders["value_int"], orders["value_double"]) == (41, None)
+    assert orders["attributes"] == {"shop": "a"}
+    assert 0 < orders["start_ns"] < orders["time_ns"]
+    assert orders["service_name"] == "shop"
+    assert orders["scope_name"] == "acceptance"
+    assert (temperature["type"], temperature["value_double"]) == ("gauge", 20.5)
+    assert histogram["type"] == "histogram"
+    assert histogram["histogram"]["count"] == 4
+    assert histogram["histogram"]["sum"] == 605
+    assert histogram["histogram"]["min"] == 5
+    assert histogram["histogram"]["max"] == 500
