@@ -12,8 +12,8 @@ from schemas.environment import Resolution
 _ENVIRONMENT: Final = istr("x-axonpush-resolved-environment")
 _VIA: Final = istr("x-axonpush-resolved-via")
 _OVERRIDE: Final = istr("x-axonpush-override")
-_CONTENT_TYPE: Final = istr("Content-Type")
-_ALLOW_ORIGIN: Final = istr("Access-Control-Allow-Origin")
+_SERVER: Final = istr("Server")
+_ORIGIN: Final = istr("Origin")
 
 # What a script in a browser may read; credentials (cookies) are never asked for, so any origin may.
 _EXPOSED = (
@@ -52,12 +52,14 @@ class Exchange:
     def answer(self, reply: Reply) -> web.Response:
         """Turn a reply into aiohttp's response, with the headers that tell where the request belongs."""
         headers: CIMultiDict[str] = CIMultiDict(reply.headers)
+        # Without the versions that aiohttp would name.
+        headers[_SERVER] = "axonpush"
         if (resolution := self.resolution) is not None:
             headers[_ENVIRONMENT] = resolution.environment_slug
             headers[_VIA] = resolution.via
             if resolution.is_override_ignored:
                 headers[_OVERRIDE] = "ignored"
-        if "Origin" in self.request.headers and self.found.route.family in _PREFLIGHT_STATUS:
+        if _ORIGIN in self.request.headers and self.found.route.family in _PREFLIGHT_STATUS:
             headers.update(_CROSS_ORIGIN)
         return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.body)
 

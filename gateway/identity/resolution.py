@@ -73,10 +73,9 @@ def authenticate(view: View, key: ParsedKey, peppers: Peppers, now_ns: int) -> C
         Unknown: no such credential in memory.
         Unauthenticated: the key is wrong, revoked or expired; one message for all, so that nothing is learnt from it.
     """
-    refusal = Unauthenticated("This key is not valid: unknown, revoked or expired.", reason="bad_credential")
     credential = view.credential(key.id)
     if credential is None:
-        raise Unknown(refusal, key.id)
+        raise Unknown(_not_valid(), key.id)
     pepper = peppers.by_version.get(credential.pepper_version)
     is_right = (
         pepper is not None
@@ -84,8 +83,12 @@ def authenticate(view: View, key: ParsedKey, peppers: Peppers, now_ns: int) -> C
         and hmac.compare_digest(digest(key.text, pepper), credential.digest)
     )
     if not is_right or credential.is_revoked or _is_past(credential.expires_at_ns, now_ns):
-        raise refusal
+        raise _not_valid()
     return credential
+
+
+def _not_valid() -> Unauthenticated:
+    return Unauthenticated("This key is not valid: unknown, revoked or expired.", reason="bad_credential")
 
 
 def resolve(view: View, asked: Asked, peppers: Peppers, now_ns: int) -> Resolution:
@@ -151,16 +154,19 @@ def _channel(view: View, credential: Credential, text: str | None) -> int:
         return app.default_channel_id
     if not (text.isascii() and text.isdigit()):
         raise Malformed(f"The channel {text[:_SHOWN_MAX_CHARACTERS]!r} is not a number.", reason="bad_channel")
-    refusal = Forbidden(f"This key may not send to channel {text[:_SHOWN_MAX_CHARACTERS]}.", reason="wrong_channel")
     if len(text.lstrip("0")) > _CHANNEL_MAX_DIGITS:
-        raise refusal
+        raise _wrong_channel(text)
     channel = view.channel(int(text))
     if channel is None:
-        raise Unknown(refusal)
+        raise Unknown(_wrong_channel(text))
     is_own = credential.channel_id in (None, channel.id)
     if channel.app_id != credential.app_id or channel.is_deleted or not is_own:
-        raise refusal
+        raise _wrong_channel(text)
     return channel.id
+
+
+def _wrong_channel(text: str) -> Forbidden:
+    return Forbidden(f"This key may not send to channel {text[:_SHOWN_MAX_CHARACTERS]}.", reason="wrong_channel")
 
 
 def _check_live(environment: Environment, now_ns: int) -> None:
