@@ -143,16 +143,20 @@ class KafkaPublisher:
 
     async def _deliver(self, topic: str, batch: _Batch) -> None:
         """Send one batch and let its requests go on."""
-        error: StreamUnavailable | None = None
+        # However this ends: what was not acknowledged is not told to have been.
+        error: StreamUnavailable | None = StreamUnavailable("The records were not published.")
         try:
             async with asyncio.timeout(self._kafka.publish_timeout_seconds):
                 await self._send(topic, batch)
+            error = None
             metrics.PUBLISHED_BYTES.inc(batch.bytes)
             metrics.PUBLISHED_BATCHES.inc()
         except TimeoutError:
             error = StreamUnavailable(
                 f"Kafka did not acknowledge within {self._kafka.publish_timeout_seconds} s.", reason="stream_timeout"
             )
+        except StreamUnavailable as failure:
+            error = failure
         except KafkaError as failure:
             _log.warning("A batch of %d records was refused: %r", len(batch.records), failure)
             error = StreamUnavailable(f"Kafka refused the records: {type(failure).__name__}.")

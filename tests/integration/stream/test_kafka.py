@@ -5,6 +5,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -129,6 +130,15 @@ async def test_after_a_final_failure_the_partition_goes_on(kafka_bootstrap: str)
             await publisher.publish(identity, record(b"after"))
         values = [each.value for each in await stored(kafka, identity, 4)]
     assert values == [b"before", b"after", b"after", b"after"]
+
+
+async def test_a_refusal_is_told_even_if_no_new_producer_can_be_made(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    async with environment(kafka) as identity, publishing(kafka) as publisher:
+        await _limit_messages(kafka, identity, 10_000)
+        publisher._kafka = msgspec.structs.replace(kafka, bootstrap="127.0.0.1:1")
+        with pytest.raises(StreamUnavailable):
+            await publisher.publish(identity, record(b"x" * 20_000))
 
 
 async def _limit_messages(kafka: Kafka, identity: str, max_bytes: int) -> None:
