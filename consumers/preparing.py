@@ -82,7 +82,7 @@ class Preparer:
                 await asyncio.sleep(0)
                 pause_at = loop.time() + _SLICE_SECONDS
         for leaf, accumulated in rows.items():
-            work.copies.update({((table, leaf), tuples) for table, tuples in accumulated.copy.items()})
+            work.copies.update({(table, leaf): tuples for table, tuples in accumulated.copy.items()})
             for resource_id, text in accumulated.resources.items():
                 work.resources[leaf.environment, resource_id] = text
         return work

@@ -19,7 +19,7 @@ from consumers.loading import Loader
 from consumers.preparing import Preparer
 from consumers.source.consumer import Source
 from consumers.store.claims import Claims
-from consumers.store.lease import Lease
+from consumers.store.lease import Lease, Membership
 from consumers.store.leaves import Leaves
 from consumers.store.load import Found, Work, add_dead_letters
 from consumers.store.session import STORE_NAME, Session
@@ -27,7 +27,6 @@ from gateway.runtime import metrics
 from gateway.runtime.clock import Clock
 from gateway.runtime.ids import new_ulid
 from gateway.runtime.settings import Settings
-from gateway.runtime.settings import Worker as WorkerSettings
 from schemas.errors import StoreTransient, StreamUnavailable
 from schemas.topics import environment_of, topic_of
 
@@ -58,16 +57,6 @@ async def run(settings: Settings, *, clock: Clock, stop: asyncio.Event, on_ready
     await _Worker(settings, clock, on_ready).run(stop)
 
 
-def group_of(worker: WorkerSettings) -> str:
-    """Name the consumer group of a lane: the workers that serve the same environments."""
-    names = ["axonpush-worker"]
-    if worker.environments:
-        names.append("only " + ",".join(sorted(worker.environments)))
-    if worker.excluded_environments:
-        names.append("except " + ",".join(sorted(worker.excluded_environments)))
-    return " ".join(names)
-
-
 class _Worker:
     """What the loops of one worker share."""
 
@@ -77,8 +66,7 @@ class _Worker:
         self._settings = settings
         self._clock = clock
         self._on_ready: Callable[[], None] | None = on_ready
-        self._group = group_of(worker)
-        self._lease = Lease(settings, group=self._group, owner=owner)
+        self._lease = Lease(settings, owner=owner)
         self._session = Session(settings.database, name=STORE_NAME + owner, lock_timeout="4s", owner=owner)
         self._leaf_session = Session(settings.database, name=f"axonpush-leaves {owner}", lock_timeout="1s")
         self._claims = Claims(self._session, owner)
@@ -135,11 +123,11 @@ class _Worker:
 
     async def _take_in(self) -> None:
         """Take a slot, follow the directory, and be a member of the group; one that broke is made anew."""
-        slot = await self._take_slot()
+        place = await self._take_slot()
         following = asyncio.create_task(self._follow())
         try:
             while True:
-                self._source = await self._connect(slot)
+                self._source = await self._connect(place)
                 try:
                     await self._fetch(self._source, following)
                 except StreamUnavailable as error:
@@ -150,11 +138,11 @@ class _Worker:
         finally:
             following.cancel()
 
-    async def _connect(self, slot: int) -> Source:
+    async def _connect(self, place: Membership) -> Source:
         """Connect to Kafka, however long that takes."""
         backoff = Backoff()
         while True:
-            source = Source(self._settings, group=self._group, slot=slot, queues=self._queues, claims=self._claims)
+            source = Source(self._settings, place, queues=self._queues, claims=self._claims)
             try:
                 await source.open()
             except StreamUnavailable as error:
@@ -164,7 +152,7 @@ class _Worker:
             else:
                 return source
 
-    async def _take_slot(self) -> int:
+    async def _take_slot(self) -> Membership:
         """Take a slot in the group; without PostgreSQL there is none."""
         backoff = Backoff()
         while True:

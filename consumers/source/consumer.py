@@ -14,6 +14,7 @@ from consumers.batching import Claim, Partition, Queues, entry_of
 from consumers.deadletter import DeadLetter, gap
 from consumers.source.dealing import Dealer
 from consumers.store.claims import Claims
+from consumers.store.lease import Membership
 from gateway.runtime.kafka_options import kafka_options
 from gateway.runtime.settings import Settings
 from schemas.errors import StoreTransient, StreamUnavailable
@@ -41,22 +42,21 @@ class Source(ConsumerRebalanceListener):
 
     Args:
         settings: Kafka's and the worker's.
-        group: The consumer group.
-        slot: This worker's number in the group, which is its static id.
+        place: The consumer group, and this worker's slot in it, which is its static id.
         queues: Where entries go.
         claims: The store's side of an assignment.
     """
 
-    def __init__(self, settings: Settings, *, group: str, slot: int, queues: Queues, claims: Claims) -> None:
+    def __init__(self, settings: Settings, place: Membership, *, queues: Queues, claims: Claims) -> None:
         self._queues = queues
         self._claims = claims
         self._dealer = Dealer()
         self._session_seconds = settings.worker.session_timeout_ms / 1000
         self._consumer: Any = AIOKafkaConsumer(
             **kafka_options(settings.kafka),
-            client_id=f"axonpush-worker-{slot}",
-            group_id=group,
-            group_instance_id=f"slot-{slot}",
+            client_id=f"axonpush-worker-{place.slot}",
+            group_id=place.group,
+            group_instance_id=f"slot-{place.slot}",
             enable_auto_commit=False,
             auto_offset_reset="none",
             partition_assignment_strategy=(self._dealer,),

@@ -5,11 +5,12 @@ import logging
 from contextlib import suppress
 
 import asyncpg
+from msgspec import Struct
 
 from consumers.store import sql
 from consumers.store.errors import translated
 from gateway.runtime.postgres import UNREACHABLE, Connection, connect
-from gateway.runtime.settings import Settings
+from gateway.runtime.settings import Settings, Worker
 from schemas.errors import AssignmentLost, StoreTransient
 
 logger = logging.getLogger(__name__)
@@ -19,22 +20,29 @@ _QUERY_TIMEOUT_SECONDS = 5
 _FULL_WAIT_SECONDS = 1
 
 
+class Membership(Struct, frozen=True):
+    """A worker's place: its consumer group, and its slot there."""
+
+    group: str
+    slot: int
+
+
 class Lease:
     """A slot that no other live worker of the group has: two with one static id would steal from each other for ever.
 
-    The slot is an advisory lock, so it is free as soon as its worker's session is gone.
+    The slot is an advisory lock, so it is free as soon as its worker's session is gone. A group is the workers of one
+    installation that serve the same environments.
     """
 
-    def __init__(self, settings: Settings, *, group: str, owner: str) -> None:
+    def __init__(self, settings: Settings, *, owner: str) -> None:
         self._settings = settings
-        self._group = group
         self._name = f"axonpush-worker {owner}"
         self._connection: Connection | None = None
-        self._slot: int | None = None
+        self._membership: Membership | None = None
         # Set when the directory changed.
         self.news = asyncio.Event()
 
-    async def take(self) -> int:
+    async def take(self) -> Membership:
         """Take the lowest free slot, and wait for one while all are taken.
 
         Raises:
@@ -44,11 +52,13 @@ class Lease:
         while True:
             connection = await self._open()
             with translated():
+                installation = await connection.fetchval(sql.INSTALLATION, timeout=_QUERY_TIMEOUT_SECONDS)
+                group = f"axonpush-worker-{installation:x}{_lane(self._settings.worker)}"
                 for slot in range(count):
-                    if await connection.fetchval(sql.TAKE_SLOT, self._group, slot, timeout=_QUERY_TIMEOUT_SECONDS):
-                        self._slot = slot
-                        return slot
-            logger.warning("All %d slots of group %s are taken (worker.slots_max_count): waiting.", count, self._group)
+                    if await connection.fetchval(sql.TAKE_SLOT, group, slot, timeout=_QUERY_TIMEOUT_SECONDS):
+                        self._membership = Membership(group, slot)
+                        return self._membership
+            logger.warning("All %d slots of group %s are taken (worker.slots_max_count): waiting.", count, group)
             await asyncio.sleep(_FULL_WAIT_SECONDS)
 
     async def environments(self) -> dict[str, int]:
@@ -88,20 +98,10 @@ class Lease:
         self._connection = await connect(self._settings.database, server_settings=settings)
         with translated():
             await self._connection.add_listener(_CHANNEL, self._on_news)
-            if self._slot is not None:
+            if self._membership is not None:
                 await self._connection.execute(sql.END_FORMER_SESSIONS, self._name)
-                await self._retake(self._connection, self._slot)
+                await _retake(self._connection, self._membership)
         return self._connection
-
-    async def _retake(self, connection: Connection, slot: int) -> None:
-        """Take the slot that this worker has, or end."""
-        try:
-            await connection.execute(sql.RETAKE_SLOT, self._group, slot)
-        except asyncpg.LockNotAvailableError as error:
-            raise AssignmentLost(
-                f"While PostgreSQL was away another worker took slot {slot} of group {self._group}. "
-                "Start this worker again; it takes another one."
-            ) from error
 
     def _on_news(self, *_: object) -> None:
         """Note that the directory changed."""
@@ -112,3 +112,20 @@ class Lease:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+async def _retake(connection: Connection, membership: Membership) -> None:
+    """Take the slot that this worker has, or end."""
+    try:
+        await connection.execute(sql.RETAKE_SLOT, membership.group, membership.slot)
+    except asyncpg.LockNotAvailableError as error:
+        raise AssignmentLost(
+            f"While PostgreSQL was away another worker took slot {membership.slot} of group {membership.group}. "
+            "Start this worker again; it takes another one."
+        ) from error
+
+
+def _lane(worker: Worker) -> str:
+    """Name the environments that a group serves, unless it serves all."""
+    only, excluded = ",".join(sorted(worker.environments)), ",".join(sorted(worker.excluded_environments))
+    return (f" only {only}" if only else "") + (f" except {excluded}" if excluded else "")

@@ -122,6 +122,9 @@ SELECT id, wiped_before_ns FROM environments
 WHERE deleted_at IS NULL AND (cardinality($1::text[]) = 0 OR slug = ANY ($1)) AND NOT slug = ANY ($2::text[])
 """
 
+# What tells this installation from others on the same Kafka: when its database was made, in microseconds since 1970.
+INSTALLATION = "SELECT (extract(epoch FROM min(applied_at)) * 1000000)::bigint FROM schema_migrations"
+
 # One slot of a consumer group, held for as long as the session lives.
 TAKE_SLOT = "SELECT pg_try_advisory_lock(hashtextextended('axonpush worker ' || $1, $2))"
 
