@@ -13,10 +13,8 @@ import msgspec
 
 from bench.measure import measure_edge, measure_store
 from bench.payloads import CASES, case_of
-from bench.processes import gateway
+from bench.processes import gateway, resident_mib
 from bench.report import Report, Row, table_of
-
-_MIB = 1024 * 1024
 
 
 def main() -> int:
@@ -57,8 +55,8 @@ async def _run(names: list[str], seconds: float) -> Report:
                 python=platform.python_version(),
                 cpu_count=os.cpu_count() or 1,
                 seconds_per_case=seconds,
-                edge_resident_mib=running.edge.memory_info().rss / _MIB,
-                worker_resident_mib=running.worker.memory_info().rss / _MIB,
+                edge_resident_mib=resident_mib(running.edge),
+                worker_resident_mib=resident_mib(running.worker),
                 rows=rows,
             )
             _say("stopping ...")

@@ -19,7 +19,6 @@ _WARM_UP_SECONDS = 0.5
 _FLOOR_SECONDS = 1.0
 _STORE_MAX_SECONDS = 120
 _POLL_SECONDS = 0.05
-_TABLE_OF_KIND = {"span": "spans", "log": "logs", "error": "error_events"}
 
 
 class EdgeFigures(Struct, frozen=True):
@@ -74,16 +73,17 @@ async def measure_store(gateway: Gateway, case: Case) -> StoreFigures:
     connection = await asyncpg.connect(gateway.ready.database_url)
     try:
         environment_id = await connection.fetchval("SELECT id FROM environments WHERE slug = $1", gateway.stored_slug)
-        stored_before = await _stored(connection, environment_id, case.kind)
+        stored_before = await _stored(connection, environment_id, case.table)
         worker_before, postgres_before = cpu_seconds(gateway.worker), cpu_seconds(gateway.postgres)
         started_at = time.monotonic()
         key = gateway.ready.api_keys[gateway.stored_slug]
         taken = await load(_job(case, gateway.ready.ingest_url, key, _STORE_MAX_SECONDS, case.stored_requests))
         rows = taken.accepted * case.items
-        await _wait_for(connection, environment_id, case.kind, stored_before + rows)
+        await _wait_for(connection, environment_id, case.table, stored_before + rows)
         seconds = time.monotonic() - started_at
         worker_cpu = cpu_seconds(gateway.worker) - worker_before
         postgres_cpu = cpu_seconds(gateway.postgres) - postgres_before
+        await _check_count(connection, environment_id, case.table, stored_before + rows)
         return StoreFigures(
             rows=rows,
             seconds=seconds,
@@ -117,23 +117,33 @@ async def _items_per_cpu_second(process: psutil.Process, job: Job, items: int) -
     return taken, taken.accepted * items / (cpu_seconds(process) - before)
 
 
-async def _stored(connection: Connection, environment_id: str, kind: str) -> int:
-    """Answer how many events of a kind the worker counted; cheaper than counting the rows while it is measured."""
+async def _stored(connection: Connection, environment_id: str, table: str) -> int:
+    """Answer how many rows of a table the worker counted; cheaper than counting the rows while it is measured."""
     return await connection.fetchval(
         "SELECT coalesce(sum(events), 0)::bigint FROM events_by_minute WHERE environment = $1 AND kind = $2",
         environment_id,
-        kind,
+        table,
     )
 
 
-async def _wait_for(connection: Connection, environment_id: str, kind: str, goal: int) -> None:
+async def _wait_for(connection: Connection, environment_id: str, table: str, goal: int) -> None:
     deadline = time.monotonic() + _STORE_MAX_SECONDS
-    while (stored := await _stored(connection, environment_id, kind)) < goal:
+    while (stored := await _stored(connection, environment_id, table)) < goal:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"Only {stored} of {goal} events of kind {kind!r} were stored in time.")
+            raise RuntimeError(f"Only {stored} of {goal} rows of {table} were stored in time.")
         await asyncio.sleep(_POLL_SECONDS)
     if stored > goal:
-        raise RuntimeError(f"{stored} events of kind {kind!r} were stored, but only {goal} were sent.")
+        raise RuntimeError(f"{stored} rows of {table} were stored, but only {goal} were sent.")
+
+
+async def _check_count(connection: Connection, environment_id: str, table: str, goal: int) -> None:
+    """Count the rows themselves, once nothing is measured any more."""
+    count = await connection.fetchval(
+        f"SELECT count(*) FROM {table} WHERE environment = $1",  # noqa: S608 (our own name)
+        environment_id,
+    )
+    if count != goal:
+        raise RuntimeError(f"{table} has {count} rows, but {goal} events were sent.")
 
 
 async def _copy(
@@ -144,11 +154,10 @@ async def _copy(
     rows: int,
 ) -> float:
     """Answer rows per CPU-second of a bare COPY of what was just stored into a table of the same shape."""
-    table = _TABLE_OF_KIND[case.kind]
     suffix = await connection.fetchval(
         "SELECT suffix FROM leaves WHERE environment = $1 ORDER BY starts_at DESC LIMIT 1", environment_id
     )
-    leaf = f"{table}_{suffix}"
+    leaf = f"{case.table}_{suffix}"
     binary = io.BytesIO()
     await connection.copy_from_query(
         f"SELECT * FROM {leaf} ORDER BY received_at DESC LIMIT {rows}",  # noqa: S608 (our own names)

@@ -23,13 +23,13 @@ _JSON = "application/json"
 
 
 class Case(Struct, frozen=True):
-    """One kind of request: `items` items of `kind` (as `events_by_minute` names it) in each body.
+    """One kind of request: `items` items in each body, which are stored in `table`.
 
     `stored_requests` says how many requests measure the worker; 0 where another case shows the same.
     """
 
     name: str
-    kind: str
+    table: str
     items: int
     connections: int
     path: str
@@ -58,7 +58,7 @@ def _spans(
         if compress:
             body = gzip.compress(body, compresslevel=6, mtime=0)
             headers["content-encoding"] = "gzip"
-        return Case(name, "span", count, connections, "/v1/traces", headers, body, stored_requests)
+        return Case(name, "spans", count, connections, "/v1/traces", headers, body, stored_requests)
 
     return make
 
@@ -70,7 +70,7 @@ def _logs(count: int, *, as_json: bool = False) -> Callable[[str], Case]:
         request = _log_records(count)
         body = _json_of(request) if as_json else request.SerializeToString()
         headers = _otlp_headers(_JSON if as_json else _PROTOBUF)
-        return Case(name, "log", count, 16, "/v1/logs", headers, body, stored_requests=300)
+        return Case(name, "logs", count, 16, "/v1/logs", headers, body, stored_requests=300)
 
     return make
 
@@ -78,7 +78,9 @@ def _logs(count: int, *, as_json: bool = False) -> Callable[[str], Case]:
 def _error(name: str) -> Case:
     """Describe the case of one Sentry error event an envelope."""
     headers = {"content-type": "application/x-sentry-envelope"}
-    return Case(name, "error", 1, 16, f"/api/{_CHANNEL}/envelope/", headers, error_envelope(), stored_requests=5000)
+    return Case(
+        name, "error_events", 1, 16, f"/api/{_CHANNEL}/envelope/", headers, error_envelope(), stored_requests=5000
+    )
 
 
 CASES: dict[str, Callable[[str], Case]] = {

@@ -19,6 +19,8 @@ from bench.load import Job, Load
 
 # `make run` on a machine that has to download Kafka first takes minutes.
 _START_MAX_SECONDS = 300
+_MIB = 1024 * 1024
+_MODULE = "gateway.cli"
 _STOP_MAX_SECONDS = 60
 
 
@@ -51,6 +53,11 @@ def cpu_seconds(process: psutil.Process) -> float:
     return total
 
 
+def resident_mib(process: psutil.Process) -> float:
+    """Answer the resident memory of a process and all its descendants."""
+    return sum(member.memory_info().rss for member in (process, *process.children(recursive=True))) / _MIB
+
+
 @contextlib.asynccontextmanager
 async def gateway(folder: Path) -> AsyncGenerator[Gateway]:
     """Run `axonpush up` with its data in a folder, and stop it afterwards.
@@ -63,7 +70,7 @@ async def gateway(folder: Path) -> AsyncGenerator[Gateway]:
     ready_file = folder / "ready.json"
     environment = os.environ | {"AXONPUSH_WORKER_ENVIRONMENTS": "development", "AXONPUSH_LOG_LEVEL": "WARNING"}
     command = [_axonpush(), "up", "--data-dir", str(folder / "data"), "--port", "0", "--ready-file", str(ready_file)]
-    process = subprocess.Popen(command, env=environment, stdout=sys.stderr)  # noqa: ASYNC220 (starts at once)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)  # noqa: ASYNC220 (starts at once)
     try:
         ready = await asyncio.to_thread(_wait_until_ready, process, ready_file)
         yield Gateway(
@@ -122,7 +129,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path) -> _Re
 def _child_of(pid: int, command: str) -> psutil.Process:
     """Find the process of one sub-command below a process; its own descendants count as part of it."""
     for child in psutil.Process(pid).children(recursive=True):
-        if command in child.cmdline():
+        if {_MODULE, command} <= set(child.cmdline()):
             return child
     raise RuntimeError(f"`axonpush up` runs no process of `axonpush {command}`.")
 
