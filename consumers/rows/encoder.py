@@ -181,11 +181,12 @@ class Encoder:
 
     def _body(self, raw: bytes) -> bytes:
         """Write the bytes of a log's AnyValue as `body` and `body_text`, which only a string has."""
-        value = values.plain(AnyValue.FromString(raw))
-        if value is None:
+        any_value = AnyValue.FromString(raw)
+        kind = any_value.WhichOneof("value")
+        if kind is None:
             return NULL + NULL
-        body = jsonb(self.json("body", value))
-        return body + (self.text("body", value) if isinstance(value, str) else NULL)
+        body = jsonb(self.json("body", values.plain(any_value)))
+        return body + (self.text("body", any_value.string_value) if kind == "string_value" else NULL)
 
 
 def _cut(text: str, max_bytes: int) -> str:

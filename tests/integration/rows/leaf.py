@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import COLUMNS, Rows
@@ -22,20 +23,23 @@ def moment(ns: int) -> datetime:
 
 
 class Leaf:
-    """One leaf of one environment, emptied before each load."""
+    """One leaf of one environment. It stands empty before each load: the load before is rolled back."""
 
     def __init__(self, connection: asyncpg.Connection, suffix: str) -> None:
         self._connection = connection
         self._suffix = suffix
+        self._transaction: Transaction | None = None
 
     async def store(self, *records: Record, limits: Limits | None = None) -> Rows:
         """Decode, pack and COPY records; every event counts as not stored before."""
+        if self._transaction is not None:
+            await self._transaction.rollback()
+        self._transaction = self._connection.transaction()
+        await self._transaction.start()
         rows = Rows()
         for record in records:
             decoded = decode(record, limits or Limits())
             pack(decoded, rows, set(decoded.events))
-        for table in COLUMNS:
-            await self._connection.execute(f"TRUNCATE {table}_{self._suffix}")
         for table, tuples in rows.copy.items():
             await self._connection.copy_to_table(
                 f"{table}_{self._suffix}",
@@ -55,7 +59,10 @@ class Leaf:
 
     async def read(self, table: str) -> list[dict[str, Any]]:
         """Read what stands in a table of this leaf; jsonb is decoded."""
-        rows = await self._connection.fetch(f"SELECT * FROM {table} WHERE environment = $1", ENVIRONMENT)  # noqa: S608
+        rows = await self._connection.fetch(
+            f"SELECT * FROM {table} WHERE environment = $1",  # noqa: S608 (the tables' names are ours)
+            ENVIRONMENT,
+        )
         return [dict(row) for row in rows]
 
     async def columns(self, table: str) -> set[str]:
