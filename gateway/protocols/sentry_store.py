@@ -11,7 +11,7 @@ from schemas.errors import Malformed
 
 _ENVELOPE = "application/x-sentry-envelope"
 _FORM = "application/x-www-form-urlencoded"
-_FORM_FIELD = b"sentry_data="
+_FORM_FIELD = "sentry_data"
 _BLANKS = b" \t\r\n"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
@@ -34,7 +34,7 @@ def to_envelope(body: bytes, content_type: str, *, max_bytes: int) -> bytes:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == _ENVELOPE:
         return body
-    if media_type == _FORM or body.startswith(_FORM_FIELD):
+    if media_type == _FORM or body.startswith(f"{_FORM_FIELD}=".encode()):
         body = _form_field(body)
     payload = _unwrapped(body.removeprefix(BOM).strip(_BLANKS), max_bytes)
     event = read_json(payload)
@@ -48,12 +48,15 @@ def to_envelope(body: bytes, content_type: str, *, max_bytes: int) -> bytes:
 
 def _form_field(body: bytes) -> bytes:
     try:
-        found = parse_qs(body, max_num_fields=100).get(_FORM_FIELD[:-1])
+        found = parse_qs(body.decode("utf-8", "replace"), max_num_fields=100).get(_FORM_FIELD)
     except ValueError as error:
         raise Malformed("The form has more than 100 fields.") from error
     if not found:
         raise Malformed("The form has no field sentry_data.")
-    return found[0].replace(b" ", b"+")  # a plus sign of base64 that the client did not encode
+    value = found[0].encode()
+    return (
+        value if value.startswith(b"{") else value.replace(b" ", b"+")
+    )  # a plus sign of base64 that the client did not encode
 
 
 def _unwrapped(body: bytes, max_bytes: int) -> bytes:

@@ -179,12 +179,10 @@ def _bad_log_ids(request: _Request) -> Faults:
                 faults[number] = (*faults.get(number, ()), name)
     first = request.items[0]
     is_suspicious = faults or not (first.time_unix_nano or first.observed_time_unix_nano)
-    if (
-        is_suspicious
-        and request.payload_format is Format.PROTOBUF
-        and other_signal(Signal.LOGS, request.data) is Signal.TRACES
-    ):
-        raise wrong_signal(Signal.LOGS, Signal.TRACES)
+    if is_suspicious and request.payload_format is Format.PROTOBUF:
+        other = other_signal(request.signal, request.data)
+        if other is not None:
+            raise wrong_signal(request.signal, other)
     return faults
 
 

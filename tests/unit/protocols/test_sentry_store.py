@@ -1,0 +1,103 @@
+"""The store endpoint's wrappings of an event, and JSON that is not quite JSON."""
+
+import base64
+import math
+import zlib
+from urllib.parse import quote_plus
+
+import pytest
+
+from gateway.protocols.envelope import event_id_of, parse
+from gateway.protocols.sentry_store import to_envelope
+from gateway.protocols.text import read_json
+from schemas.errors import Malformed, PayloadTooLarge
+
+ID = "9ec79c33ec9942ab8353589fcb2e04dc"
+EVENT = b'{"event_id":"%s","message":"caf\xc3\xa9 ~~~???","x":NaN}' % ID.encode()
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (EVENT, "application/json"),
+        (EVENT, ""),
+        (b"\xef\xbb\xbf" + EVENT, "application/json; charset=utf-8"),
+        (b" \n" + EVENT + b"\n", "text/plain"),
+        (base64.b64encode(EVENT), "application/octet-stream"),
+        (base64.encodebytes(EVENT), "application/octet-stream"),
+        (base64.urlsafe_b64encode(EVENT), "text/plain"),
+        (base64.b64encode(zlib.compress(EVENT)), "application/octet-stream"),
+        (b"sentry_version=7&sentry_data=" + quote_plus(base64.b64encode(zlib.compress(EVENT))).encode(), FORM),
+        (b"sentry_data=" + base64.b64encode(EVENT), "text/plain"),
+        (b"sentry_data=" + quote_plus(EVENT).encode(), FORM + "; charset=utf-8"),
+    ],
+)
+def test_an_event_in_any_wrapping_becomes_an_envelope(body: bytes, content_type: str) -> None:
+    envelope = parse(to_envelope(body, content_type, max_bytes=1000))
+    assert event_id_of(envelope) == ID
+    assert [(item.type, item.payload) for item in envelope.items] == [("event", EVENT)]
+
+
+def test_a_transaction_stays_one_and_an_id_may_be_absent() -> None:
+    envelope = parse(to_envelope(b'{"type":"transaction"}', "application/json", max_bytes=1000))
+    assert [item.type for item in envelope.items] == ["transaction"]
+    assert event_id_of(envelope) is None
+
+
+def test_an_envelope_by_content_type_stays_as_it_came() -> None:
+    body = b'{}\n{"type":"session"}\n{}'
+    assert to_envelope(body, "Application/X-Sentry-Envelope; v=1", max_bytes=1000) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "told"),
+    [
+        (b"", "application/json", "The body is empty"),
+        (b"{", "application/json", "at character 1"),
+        (b"[]", "application/json", "neither JSON nor base64|corrupt|empty"),
+        (base64.b64encode(zlib.compress(b"[1]")), "", "no JSON object"),
+        (base64.b64encode(zlib.compress(EVENT)[:-9]), "", "incomplete"),
+        (b"hello", "", "neither JSON nor base64"),
+        (b"a=b", FORM, "no field sentry_data"),
+        (b"&".join(b"a%d=b" % number for number in range(200)), FORM, "more than 100 fields"),
+    ],
+)
+def test_what_is_no_event_is_refused(body: bytes, content_type: str, told: str) -> None:
+    with pytest.raises(Malformed, match=told):
+        to_envelope(body, content_type, max_bytes=1000)
+
+
+def test_a_bomb_in_an_event_is_too_large() -> None:
+    body = base64.b64encode(zlib.compress(b'{"a":"' + b"x" * 100_000 + b'"}'))
+    with pytest.raises(PayloadTooLarge, match="1000 bytes"):
+        to_envelope(body, "", max_bytes=1000)
+
+
+def test_json_of_old_sdks_is_read() -> None:
+    found = read_json(
+        b'\xef\xbb\xbf{"a":NaN,"b":-Infinity,"c":"\\ud83d!","d":"\xff","e":"\\\\ud83d","f":"\\ud83d\\ude00"}'
+    )
+    assert math.isnan(found.pop("a"))
+    replacement = "\N{REPLACEMENT CHARACTER}"
+    assert found == {
+        "b": -math.inf,
+        "c": f"{replacement}!",
+        "d": replacement,
+        "e": "\\ud83d",
+        "f": "\N{GRINNING FACE}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "character 0"),
+        (b'{"a" 1}', "character 5"),
+        (b"[" * 100_000, "deep"),
+        (b"[NaN," + b"9" * 5000 + b"]", "digit"),
+    ],
+)
+def test_what_is_no_json_is_refused(data: bytes, told: str) -> None:
+    with pytest.raises(Malformed, match=told):
+        read_json(data)
