@@ -31,7 +31,8 @@ def command(settings: Settings, origins: dict[str, str], *, listen_fd: int | Non
     listener = listen(settings.server) if listen_fd is None else socket.socket(fileno=listen_fd)
 
     def on_ready() -> None:
-        click.echo(f"The edge takes requests at {url_of(listener)}")
+        if listen_fd is None:  # otherwise the parent says it
+            click.echo(f"The edge takes requests at {url_of(listener)}")
         notify(notify_fd)
 
     if settings.server.processes == 1:
