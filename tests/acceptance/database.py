@@ -1,18 +1,16 @@
 """Reading rows back: a connection to PostgreSQL that tests without an event loop can use."""
 
-import asyncio
 import json
-import threading
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import asyncpg
 
 from gateway.runtime import postgres
 from gateway.runtime.settings import Database as DatabaseSettings
+from tests.acceptance.background import Background
 
-_T = TypeVar("_T")
 _POLL_SECONDS = 0.05
 
 
@@ -20,9 +18,8 @@ class Database:
     """A connection that lives in a thread of its own; jsonb is decoded."""
 
     def __init__(self, url: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._background = Background()
+        self._run = self._background.run
         self._connection: asyncpg.Connection = self._run(self._connect(url))
 
     def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
@@ -54,12 +51,7 @@ class Database:
     def close(self) -> None:
         """Disconnect and end the thread."""
         self._run(self._connection.close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
+        self._background.close()
 
     @staticmethod
     async def _connect(url: str) -> asyncpg.Connection:

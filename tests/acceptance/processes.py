@@ -1,8 +1,9 @@
 """Starting the `axonpush` command as users do, and stopping it."""
 
 import os
+import re
+import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
-
-from tests.acceptance.sending import send
 
 COMMAND = str(Path(sys.executable).with_name("axonpush"))
 _POLL_SECONDS = 0.05
@@ -30,13 +29,6 @@ def run(arguments: Sequence[str], env: Mapping[str, str]) -> str:
     )
     assert done.returncode == 0, f"axonpush {' '.join(arguments)} failed:\n{done.stderr}"
     return done.stdout
-
-
-def free_port() -> int:
-    """Answer a port on which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Process:
@@ -64,16 +56,12 @@ class Process:
         """Wait until the process has written a file."""
         self._wait(path.exists, f"wrote no {path}", timeout_seconds)
 
-    def wait_for_url(self, url: str, timeout_seconds: float = 30) -> None:
-        """Wait until the process answers 200 at a URL."""
-
-        def answers() -> bool:
-            try:
-                return send(url, method="GET").status == 200
-            except OSError:
-                return False
-
-        self._wait(answers, f"did not answer at {url}", timeout_seconds)
+    def wait_for_log(self, pattern: str, timeout_seconds: float = 30) -> re.Match[str]:
+        """Wait until the process has printed something, and answer it."""
+        self._wait(lambda: re.search(pattern, self.log) is not None, f"did not print {pattern!r}", timeout_seconds)
+        found = re.search(pattern, self.log)
+        assert found is not None
+        return found
 
     def stop(self, timeout_seconds: float = 30) -> int:
         """Ask it to stop, wait until it has, and answer its exit code."""
@@ -93,3 +81,15 @@ class Process:
             assert code is None, f"{self._name} ended with {code}:\n{self.log}"
             assert time.monotonic() < deadline, f"{self._name} {complaint} within {timeout_seconds} s:\n{self.log}"
             time.sleep(_POLL_SECONDS)
+
+
+def start_edge(env: Mapping[str, str], folder: Path, *arguments: str) -> tuple[Process, str]:
+    """Start `axonpush edge` on a free port, and answer it with its URL once it takes requests."""
+    # There is no load balancer to wait for when it stops.
+    env = {"AXONPUSH_SERVER_DRAIN_DELAY_SECONDS": "0", **env}
+    process = Process(["edge", "--port", "0", *arguments], env, folder / f"edge-{secrets.token_hex(4)}.log")
+    try:
+        return process, process.wait_for_log(r"takes requests at (\S+)")[1]
+    except BaseException:
+        process.kill()
+        raise

@@ -33,6 +33,7 @@ class Control:
 
     def __init__(self, url: str, management_key: str) -> None:
         self.url = url
+        self.management_key = management_key
         self._headers = {"Authorization": f"Bearer {management_key}", "Content-Type": "application/json"}
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, status: int = 201) -> Any:

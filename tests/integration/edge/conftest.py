@@ -1,0 +1,21 @@
+"""An edge for each module of tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.edge.world import World, running, seeded
+
+
+@pytest.fixture(scope="module")
+async def joining(database_url: str, kafka_bootstrap: str) -> tuple[dict[str, str], str]:
+    """How processes join, and a management key."""
+    return await seeded(database_url, kafka_bootstrap)
+
+
+@pytest.fixture(scope="module")
+def world(joining: tuple[dict[str, str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Run an edge with the default settings."""
+    env, management_key = joining
+    with running(env, tmp_path_factory.mktemp("edge"), management_key) as world:
+        yield world
