@@ -54,9 +54,9 @@ def _form_field(body: bytes) -> bytes:
     if not found:
         raise Malformed("The form has no field sentry_data.")
     value = found[0].encode()
-    return (
-        value if value.startswith(b"{") else value.replace(b" ", b"+")
-    )  # a plus sign of base64 that the client did not encode
+    if value.startswith(b"{"):
+        return value
+    return value.replace(b" ", b"+")  # a plus sign of base64 that the client did not encode
 
 
 def _unwrapped(body: bytes, max_bytes: int) -> bytes:

@@ -27,7 +27,7 @@ def decode(signal: Signal, payload_format: Format, data: bytes) -> Request:
     """Read a request that `validate` has let pass, as the message of its protobuf form.
 
     Raises:
-        Malformed: the bytes are no such request.
+        Malformed, PayloadTooLarge: the bytes are no such request.
     """
     if payload_format is Format.PROTOBUF:
         return parse(signal, data)

@@ -4,6 +4,7 @@ Only for bodies that were refused: upb itself says no more than that something i
 """
 
 from collections import Counter
+from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError
@@ -52,18 +53,19 @@ def _fits(signal: Signal, data: bytes) -> bool:
         request = REQUESTS[signal].FromString(data)
     except DecodeError:
         return False
-    resources, scopes, items = LEVELS[signal]
-    for resource in getattr(request, resources):
-        for scope in getattr(resource, scopes):
-            for item in getattr(scope, items):
-                match signal:
-                    case Signal.TRACES:
-                        return len(item.trace_id) == 16 and len(item.span_id) == 8  # noqa: PLR2004 (sizes of ids)
-                    case Signal.LOGS:
-                        return bool(item.time_unix_nano or item.observed_time_unix_nano)
-                    case _:
-                        return bool(item.name and item.WhichOneof("data"))
-    return False
+    item: Any = request
+    for name in LEVELS[signal]:
+        found = getattr(item, name)
+        if not found:
+            return False
+        item = found[0]
+    match signal:
+        case Signal.TRACES:
+            return len(item.trace_id) == 16 and len(item.span_id) == 8  # noqa: PLR2004 (sizes of ids)
+        case Signal.LOGS:
+            return bool(item.time_unix_nano or item.observed_time_unix_nano)
+        case _:
+            return bool(item.name and item.WhichOneof("data"))
 
 
 class _Walk:

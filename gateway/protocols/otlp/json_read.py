@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 from gateway.protocols.otlp.json_metrics import Metrics
 from gateway.protocols.otlp.json_types import SNAKE, Logs, Traces
 from gateway.protocols.text import mend_surrogates
-from schemas.errors import Malformed
+from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Signal
 
 JsonRequest = Traces | Logs | Metrics
@@ -23,6 +23,9 @@ _DECODERS: dict[Signal, Decoder[Any]] = {
 
 
 _NULL = Raw(b"null")
+
+
+_OBJECTS_MAX_COUNT = 1_000_000  # about 20,000 spans; JSON within a text (`{\"`) does not count
 
 
 class _Keys(Struct):
@@ -41,7 +44,10 @@ def read(signal: Signal, data: bytes) -> tuple[JsonRequest, bytes | None]:
 
     Raises:
         Malformed: the bytes are no JSON, or a field has a wrong type.
+        PayloadTooLarge: it has too many objects, each of which takes up to eighty times its text in memory.
     """
+    if len(data) > _OBJECTS_MAX_COUNT and data.count(b"{") - data.count(b'{\\"') > _OBJECTS_MAX_COUNT:
+        raise PayloadTooLarge(f"The JSON body has more than {_OBJECTS_MAX_COUNT} objects. Send it in parts.")
     try:
         try:
             return _DECODERS[signal].decode(data), None

@@ -1,6 +1,7 @@
 """What arrives at `/v1/<signal>`: which items are accepted, which are refused alone, and what refuses the request."""
 
 from collections.abc import Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -13,10 +14,11 @@ from gateway.protocols.otlp.json_types import SNAKE
 from gateway.protocols.otlp.messages import LEVELS
 from gateway.protocols.otlp.remove import Faults, remove_from_json, remove_from_message
 from gateway.protocols.otlp.verdict import Verdict
-from schemas.errors import Malformed
+from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Format, Signal
 
 _DATA = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+_LEVEL_MAX_COUNT = 250_000  # resources, scopes or items of one request; exporters send some hundred
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
 _RULE = "a trace id has 16 bytes, a span id has 8, and neither is all zeros"
 
@@ -61,6 +63,7 @@ def validate(signal: Signal, payload_format: Format, data: bytes) -> Verdict:
 
     Raises:
         Malformed: the bytes are no request of this signal, or none of its items is acceptable.
+        PayloadTooLarge: it has too many items, or objects.
     """
     mended = None
     if payload_format is Format.PROTOBUF:
@@ -70,19 +73,7 @@ def validate(signal: Signal, payload_format: Format, data: bytes) -> Verdict:
         data = mended or data
     else:
         raise Malformed("The JSON body is empty; a request without items is {}.")
-    resources, scopes, items = LEVELS[signal]
-    request = _Request(
-        signal,
-        payload_format,
-        data,
-        root,
-        [
-            item
-            for resource in _children(root, resources)
-            for scope in _children(resource, scopes)
-            for item in _children(scope, items)
-        ],
-    )
+    request = _Request(signal, payload_format, data, root, _items(root, LEVELS[signal]))
     accepted = _data_points(request) if signal is Signal.METRICS else len(request.items)
     if not accepted:
         return _nothing(request)
@@ -90,6 +81,18 @@ def validate(signal: Signal, payload_format: Format, data: bytes) -> Verdict:
         return Verdict(accepted, rewritten=mended)
     faults = _bad_spans(request) if signal is Signal.TRACES else _bad_log_ids(request)
     return _without(request, faults) if faults else Verdict(accepted, rewritten=mended)
+
+
+def _items(root: object, levels: tuple[str, str, str]) -> Sequence[Any]:
+    """Collect the items, level by level: empty messages take two bytes each, so that a body can hold millions."""
+    found: Sequence[Any] = (root,)
+    for name in levels:
+        lists = [_children(parent, name) for parent in found]
+        count = sum(map(len, lists))
+        if count > _LEVEL_MAX_COUNT:
+            raise PayloadTooLarge(f"The request has {count} {name}; {_LEVEL_MAX_COUNT} is the limit. Send it in parts.")
+        found = list(chain.from_iterable(lists))
+    return found
 
 
 def _children(value: object, name: str) -> Sequence[Any]:

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from gateway.protocols import otlp
-from schemas.errors import Malformed
+from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Format, Signal
 
 TRACE_ID, SPAN_ID = bytes(range(16)), bytes(range(8))
@@ -321,6 +321,24 @@ def test_another_signals_request_is_told_its_path(payload_format: Format, sent: 
         return
     with pytest.raises(Malformed, match=f"request with {sent}, but it was sent to /v1/{to}. Send it to /v1/{sent}."):
         otlp.validate(to, payload_format, data)
+
+
+@pytest.mark.parametrize(
+    ("payload_format", "data", "told"),
+    [
+        (Format.PROTOBUF, b"\x0a\x00" * 250_001, "250001 resource_spans; 250000 is the limit"),
+        (Format.JSON, b'{"resourceSpans":[%s{}]}' % (b"{}," * 250_000), "250001 resource_spans; 250000 is the limit"),
+        (Format.JSON, b'{"resourceSpans":[%s{}]}' % (b"{ }," * 1_000_000), "more than 1000000 objects"),
+    ],
+)
+def test_millions_of_empty_messages_are_too_large(payload_format: Format, data: bytes, told: str) -> None:
+    with pytest.raises(PayloadTooLarge, match=told):
+        otlp.validate(Signal.TRACES, payload_format, data)
+
+
+def test_json_within_a_text_counts_as_text() -> None:
+    data = json.dumps(as_json(logs({"body": {"string_value": '{"a":' * 1_100_000}}))).encode()
+    assert otlp.validate(Signal.LOGS, Format.JSON, data).accepted == 1
 
 
 def test_log_bytes_that_parse_as_spans_are_told() -> None:
