@@ -53,6 +53,20 @@ def record_of_bytes(value: bytes, *, received_ns: int | None = None, ingest_id: 
     )
 
 
+async def add_environment(connection: Connection, environment: str, slug: str, partitions: int) -> None:
+    """Make the row of an environment, of the one app that these tests have."""
+    await connection.execute("INSERT INTO orgs (id, slug, name) VALUES ('o', 'o', 'o') ON CONFLICT DO NOTHING")
+    await connection.execute(
+        "INSERT INTO apps (id, org_id, slug, name) VALUES ('a', 'o', 'shop', 'Shop') ON CONFLICT DO NOTHING"
+    )
+    await connection.execute(
+        "INSERT INTO environments (id, app_id, slug, name, color, partitions) VALUES ($1, 'a', $2, $2, '#000000', $3)",
+        environment,
+        slug,
+        partitions,
+    )
+
+
 class Process:
     """One running worker."""
 
@@ -137,16 +151,7 @@ class World:
         """Make an environment and its topic, as the control plane does: the topic first."""
         environment = new_ulid(now_ns())
         await self._admin.create_topics([NewTopic(topic_of(environment), partitions, 1)])
-        await self._connection.execute(
-            """
-            WITH org AS (INSERT INTO orgs VALUES ('o', 'o', 'o') ON CONFLICT DO NOTHING),
-            app AS (INSERT INTO apps (id, org_id, slug, name) VALUES ('a', 'o', 'shop', 'Shop') ON CONFLICT DO NOTHING)
-            INSERT INTO environments (id, app_id, slug, name, color, partitions) VALUES ($1, 'a', $2, $2, '#000000', $3)
-            """,
-            environment,
-            slug,
-            partitions,
-        )
+        await add_environment(self._connection, environment, slug, partitions)
         return environment
 
     async def produce(self, environment: str, records: Iterable[Record], partition: int | None = None) -> None:

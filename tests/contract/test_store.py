@@ -1,0 +1,267 @@
+"""What the worker may rely on from its store: claims shut others out, and a batch is stored once, whatever is asked."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from consumers.batching import Claim, Partition, Slice, entry_of
+from consumers.preparing import Preparer
+from consumers.store.claims import Claims
+from consumers.store.leaves import Leaves
+from consumers.store.load import Found, Work, load
+from consumers.store.session import STORE_NAME, Session
+from gateway.runtime.clock import now_ns
+from gateway.runtime.ids import new_ulid
+from gateway.runtime.postgres import Connection, connect
+from gateway.runtime.settings import Database, Limits
+from schemas.errors import StoreTransient
+from schemas.record import headers_of
+from schemas.topics import topic_of
+from tests.integration.worker.world import add_environment, record_of_bytes, span_request
+
+_numbers = itertools.count()
+
+
+class Storing:
+    """One worker's store, by hand."""
+
+    def __init__(self, url: str, wiped_before_ns: dict[str, int | None]) -> None:
+        owner = new_ulid(now_ns())
+        self.session = Session(Database(url=url), name=STORE_NAME + owner, lock_timeout="4s", owner=owner)
+        self.leaf_session = Session(Database(url=url), name=f"axonpush-leaves {owner}", lock_timeout="1s")
+        self.claims = Claims(self.session, owner)
+        self.preparer = Preparer(Leaves(self.leaf_session), Limits(), now_ns, wiped_before_ns)
+
+    async def work(self, claim: Claim, names: list[str]) -> Work:
+        """A batch of one span a name, from where the claim stands."""
+        entries = [
+            entry_of(claim.next_offset + i, headers_of(record), record.value)
+            for i, record in enumerate(record_of_bytes(span_request(name)) for name in names)
+        ]
+        batch = [Slice(claim, claim.next_offset, claim.next_offset + len(entries), entries)]
+        claim.next_offset += len(entries)
+        return await self.preparer.prepare(batch, Found())
+
+    async def close(self) -> None:
+        """End the sessions."""
+        await self.session.close()
+        await self.leaf_session.close()
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[Connection]:
+    """A connection to look and to meddle."""
+    connection = await connect(Database(url=database_url))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def partition(sql: Connection) -> Partition:
+    """A partition of a new environment."""
+    environment = new_ulid(now_ns())
+    await add_environment(sql, environment, f"env-{next(_numbers)}", 1)
+    return Partition(topic_of(environment), 0)
+
+
+@asynccontextmanager
+async def storing(url: str, partition: Partition) -> AsyncGenerator[Storing]:
+    """A store that knows the partition's environment."""
+    store = Storing(url, {partition.topic.removeprefix("axonpush.env."): 0})
+    yield store
+    await store.close()
+
+
+async def names_stored(sql: Connection, partition: Partition) -> list[str]:
+    environment = partition.topic.removeprefix("axonpush.env.")
+    rows = await sql.fetch("SELECT name FROM spans WHERE environment = $1 ORDER BY name", environment)
+    return [row[0] for row in rows]
+
+
+async def test_a_claim_reads_on_where_the_one_before_stored(database_url: str, partition: Partition) -> None:
+    async with storing(database_url, partition) as first, storing(database_url, partition) as second:
+        assert await first.claims.take_known([partition]) == []
+        (claim,) = await first.claims.take_new({partition: 7})
+        assert (claim.epoch, claim.next_offset) == (1, 7)
+        assert (await load(first.session, await first.work(claim, ["a", "b"]))).is_empty()
+        (taken,) = await second.claims.take_known([partition])
+        assert (taken.epoch, taken.next_offset) == (2, 9)
+        # A row that was made meanwhile wins over the beginning of the log.
+        (again,) = await first.claims.take_new({partition: 0})
+        assert (again.epoch, again.next_offset) == (3, 9)
+
+
+async def test_who_lost_the_claim_stores_nothing(database_url: str, sql: Connection, partition: Partition) -> None:
+    async with storing(database_url, partition) as zombie, storing(database_url, partition) as owner:
+        (old,) = await zombie.claims.take_new({partition: 0})
+        late = await zombie.work(old, ["late"])
+        (new,) = await owner.claims.take_known([partition])
+        assert (await load(zombie.session, late)).lost == {partition}
+        assert (await load(owner.session, await owner.work(new, ["own"]))).is_empty()
+        assert (await load(zombie.session, late)).lost == {partition}
+    assert await names_stored(sql, partition) == ["own"]
+
+
+async def test_the_same_work_given_again_says_that_it_is_done(
+    database_url: str, sql: Connection, partition: Partition
+) -> None:
+    async with storing(database_url, partition) as store:
+        (claim,) = await store.claims.take_new({partition: 0})
+        work = await store.work(claim, ["once"])
+        assert (await load(store.session, work)).is_empty()
+        assert (await load(store.session, work)).done == {partition}
+    assert await names_stored(sql, partition) == ["once"]
+
+
+@pytest.mark.parametrize("reaches_the_server", [True, False])
+async def test_a_lost_answer_to_commit_is_resolved(
+    database_url: str, sql: Connection, partition: Partition, tmp_path: Path, *, reaches_the_server: bool
+) -> None:
+    """Cut at COMMIT: after it was carried out, or before it was sent; then the same work is given again."""
+    async with (
+        cutting_at_commit(database_url, tmp_path, forward=reaches_the_server) as url,
+        storing(url, partition) as store,
+    ):
+        (claim,) = await store.claims.take_new({partition: 0})
+        work = await store.work(claim, ["once"])
+        async with armed(tmp_path):
+            with pytest.raises(StoreTransient):
+                await load(store.session, work)
+        found = await load(store.session, work)
+        assert found.done == ({partition} if reaches_the_server else set())
+    assert await names_stored(sql, partition) == ["once"]
+
+
+async def test_a_holder_that_stalls_in_a_copy_is_ended(
+    database_url: str, sql: Connection, partition: Partition
+) -> None:
+    async with storing(database_url, partition) as zombie, storing(database_url, partition) as claimer:
+        await zombie.claims.take_new({partition: 0})
+        stalled = asyncio.create_task(_stall(zombie.session, partition))
+        await _until_it_copies(sql)
+        started = asyncio.get_running_loop().time()
+        (claim,) = await claimer.claims.take_known([partition])
+        assert claim.epoch == 2
+        assert asyncio.get_running_loop().time() - started < 4
+        stalled.cancel()
+
+
+async def test_a_holder_that_only_waits_is_not_ended_for_another_partition(
+    database_url: str, partition: Partition
+) -> None:
+    """A claim ends sessions that hold what it asks for, and no others."""
+    other = Partition(partition.topic, 1)
+    async with storing(database_url, partition) as holder, storing(database_url, partition) as claimer:
+        await holder.claims.take_new({partition: 0, other: 0})
+        async with holder.session.use() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+        await claimer.claims.take_known([partition])
+        async with holder.session.use() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") == pid
+
+
+async def test_a_session_that_was_cut_is_known_to_claimers_again(
+    database_url: str, sql: Connection, partition: Partition
+) -> None:
+    async with storing(database_url, partition) as store:
+        await store.claims.take_new({partition: 0})
+        stored = "SELECT backend_pid FROM ingest_offset WHERE topic = $1"
+        before = await sql.fetchval(stored, partition.topic)
+        await sql.execute("SELECT pg_terminate_backend($1)", before)
+        # The driver has seen the end of the connection by now, or sees it here.
+        with suppress(StoreTransient):
+            async with store.session.use() as connection:
+                await connection.execute("SELECT 1")
+        async with store.session.use() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+        assert await sql.fetchval(stored, partition.topic) == pid != before
+
+
+async def test_a_wipe_that_packing_did_not_know_of_is_found(
+    database_url: str, sql: Connection, partition: Partition
+) -> None:
+    environment = partition.topic.removeprefix("axonpush.env.")
+    async with storing(database_url, partition) as store:
+        (claim,) = await store.claims.take_new({partition: 0})
+        work = await store.work(claim, ["wiped"])
+        wiped_ns = now_ns()
+        await sql.execute("UPDATE environments SET wiped_before_ns = $2 WHERE id = $1", environment, wiped_ns)
+        found = await load(store.session, work)
+        assert found.wiped_before_ns == {environment: wiped_ns}
+        again = await store.preparer.prepare(work.slices, found)
+        assert again.skipped == {(environment, "wiped"): 1}
+        assert (await load(store.session, again)).is_empty()
+        await sql.execute("UPDATE environments SET deleted_at = now() WHERE id = $1", environment)
+        gone = await load(store.session, await store.work(claim, ["gone"]))
+        assert gone.wiped_before_ns == {environment: None}
+    assert await names_stored(sql, partition) == []
+
+
+async def _stall(session: Session, partition: Partition) -> None:
+    """Hold the partition's row and stop in the middle of a COPY."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"1\n"
+        await asyncio.Event().wait()
+
+    async with session.use() as connection, connection.transaction():
+        await connection.execute("UPDATE ingest_offset SET next_offset = next_offset WHERE topic = $1", partition.topic)
+        await connection.execute("CREATE TEMPORARY TABLE numbers (n integer)")
+        await connection.copy_to_table("numbers", source=endless())
+
+
+async def _until_it_copies(sql: Connection) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%numbers%' AND wait_event = 'ClientRead'"
+    # What is waited for happens in the server.
+    while not await sql.fetchval(query):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def armed(folder: Path) -> AsyncGenerator[None]:
+    """Let the proxy cut."""
+    marker = folder / "armed"
+    marker.touch()
+    yield
+    marker.unlink()
+
+
+@asynccontextmanager
+async def cutting_at_commit(url: str, folder: Path, *, forward: bool) -> AsyncGenerator[str]:
+    """A URL of a proxy that, while armed, cuts a connection at COMMIT: once it was carried out, or instead."""
+    parts = urlsplit(url)
+    host = parse_qs(parts.query).get("host", [parts.hostname])[0]
+    port = parts.port or 5432
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if host is not None and host.startswith("/"):
+            above, up = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        else:
+            above, up = await asyncio.open_connection(host, port)
+        down = asyncio.create_task(_pump(above, writer))
+        while data := await reader.read(65_536):
+            if b"COMMIT" in data and (folder / "armed").exists():
+                down.cancel()
+                if forward:
+                    up.write(data)
+                    await above.readuntil(b"COMMIT\0")
+                break
+            up.write(data)
+        writer.close()
+        up.close()
+        down.cancel()
+
+    server = await asyncio.start_unix_server(serve, folder / ".s.PGSQL.5432")
+    yield parts._replace(netloc="postgres@", query=f"host={folder}").geturl()
+    server.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+    writer.close()
