@@ -18,6 +18,7 @@ from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers, parse_peppers
 from gateway.runtime.clock import now_ns
 from gateway.runtime.lifecycle import stop_on_signals
+from gateway.runtime.memory import keep_freed_memory
 from gateway.runtime.postgres import open_pool
 from gateway.runtime.settings import Settings
 from gateway.stream.kafka import KafkaPublisher
@@ -33,6 +34,7 @@ async def run_edge(settings: Settings, sock: socket.socket, *, on_ready: Callabl
         ConfigError: a setting is wrong, or the database has no schema.
         StreamUnavailable: Kafka cannot be reached.
     """
+    keep_freed_memory()
     stop = stop_on_signals()
     peppers = parse_peppers(settings.directory.peppers)
     source = PostgresSource(settings.database, credentials_max_count=settings.directory.credentials_max_count)
@@ -75,6 +77,7 @@ async def run_worker(settings: Settings, *, on_ready: Callable[[], None]) -> Non
     Raises:
         ConfigError: a setting is wrong.
     """
+    keep_freed_memory()
     await worker.run(settings, clock=now_ns, stop=stop_on_signals(), on_ready=on_ready)
 
 

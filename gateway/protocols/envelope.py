@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.protocols.text import BOM, read_json
-from schemas.errors import Malformed
+from schemas.errors import Malformed, PayloadTooLarge
 
 _HEADER_MAX_BYTES = 8 * 1024
 _ITEMS_MAX_COUNT = 10_000
@@ -78,6 +78,19 @@ def parse(data: bytes) -> Envelope:
         payload, position = _payload(data, after, item_headers.get("length"), where)
         items.append(Item(item_type, item_headers, payload))
     return Envelope(headers, items)
+
+
+def check_sizes(envelope: Envelope, *, event_max_bytes: int) -> None:
+    """Check that no event or transaction is larger than is taken; what else an envelope carries only the body bounds.
+
+    Raises:
+        PayloadTooLarge: one is. It must not be 400: mobile SDKs send a 400 again for ever.
+    """
+    for number, item in enumerate(envelope.items):
+        if item.type in _EVENT_TYPES and len(item.payload) > event_max_bytes:
+            raise PayloadTooLarge(
+                f"Item {number} ({item.type}) has {len(item.payload)} bytes; at most {event_max_bytes} are taken."
+            )
 
 
 def event_id_of(envelope: Envelope) -> str | None:

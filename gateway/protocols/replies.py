@@ -84,12 +84,19 @@ _CREDENTIAL = re.compile(r"(?<![A-Za-z0-9])(ak|pt|mk)_[A-Za-z0-9_]{8,}")
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]+")
 
 
+# The answer of nearly all requests, made once.
+_FULL_SUCCESS = {
+    payload_format: Reply(status=200, headers=(("Content-Type", _CONTENT_TYPES[payload_format]),), body=body)
+    for payload_format, body in ((Format.PROTOBUF, b""), (Format.JSON, b"{}"))
+}
+
+
 def otlp_success(signal: Signal, payload_format: Format, verdict: Verdict) -> Reply:
     """Answer 200 with Export*ServiceResponse: empty where everything was accepted, else with a partial success."""
+    if not verdict.rejected and not verdict.message:
+        return _FULL_SUCCESS[payload_format]
     headers: Headers = (("Content-Type", _CONTENT_TYPES[payload_format]),)
     message = public(verdict.message)
-    if not verdict.rejected and not message:
-        return Reply(status=200, headers=headers, body=b"{}" if payload_format is Format.JSON else b"")
     if payload_format is Format.JSON:
         partial = {"errorMessage": message}
         if verdict.rejected:

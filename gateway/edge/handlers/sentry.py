@@ -38,6 +38,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         key = with_dsn(key, dsn.key if dsn else None)
         resolution = exchange.resolution or await ingest.resolve(exchange, key, channel)
         parsed = envelope.parse(data)
+        envelope.check_sizes(parsed, event_max_bytes=ingest.limits.event_max_bytes)
         event_id = envelope.event_id_of(parsed)
         if parsed.items:
             ingest_id = await ingest.publish(

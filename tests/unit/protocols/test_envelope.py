@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.protocols.envelope import Dsn, Envelope, Item, dsn_of, event_id_of, needs_event_id, parse
-from schemas.errors import Malformed
+from gateway.protocols.envelope import Dsn, Envelope, Item, check_sizes, dsn_of, event_id_of, needs_event_id, parse
+from schemas.errors import Malformed, PayloadTooLarge
 
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 DASHED = "9EC79C33-EC99-42AB-8353-589FCB2E04DC"
@@ -141,3 +141,14 @@ def test_a_dsn_is_read_from_the_first_line_only() -> None:
     assert dsn_of(b"not json") is None
     assert dsn_of(b"[]") is None
     assert dsn_of(b"") is None
+
+
+@pytest.mark.parametrize("item_type", ["event", "transaction"])
+def test_an_event_above_its_limit_is_too_large(item_type: str) -> None:
+    check_sizes(Envelope({}, [item(item_type, b"x" * 10)]), event_max_bytes=10)
+    with pytest.raises(PayloadTooLarge, match=item_type):
+        check_sizes(Envelope({}, [item(item_type, b"x" * 11)]), event_max_bytes=10)
+
+
+def test_only_events_have_the_limit_of_events() -> None:
+    check_sizes(Envelope({}, [item("attachment", b"x" * 11)]), event_max_bytes=10)
