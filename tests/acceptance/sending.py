@@ -32,9 +32,9 @@ def send(
     *,
     method: str = "POST",
     headers: Headers = (),
-    body: bytes | Iterable[bytes] = b"",
+    body: bytes | Iterable[bytes] | None = b"",
 ) -> Answer:
-    """Send a request with just these headers; a body that is given in pieces goes without a Content-Length."""
+    """Send a request with just these headers; a body in pieces goes without a Content-Length, None sends no body."""
     with Connection(url) as connection:
         return connection.send(urlsplit(url)._replace(scheme="", netloc="").geturl() or "/", method, headers, body)
 
@@ -63,20 +63,26 @@ class Connection:
         target: str,
         method: str = "POST",
         headers: Headers = (),
-        body: bytes | Iterable[bytes] = b"",
+        body: bytes | Iterable[bytes] | None = b"",
     ) -> Answer:
         """Send a request on this connection; see the function of this name."""
         self.http.putrequest(method, target, skip_accept_encoding=True)
         pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
         for name, value in pairs:
             self.http.putheader(name, value)
-        if isinstance(body, bytes):
+        if body is None:
+            self.http.endheaders()
+        elif isinstance(body, bytes):
             if body or method in ("POST", "PUT", "PATCH"):
                 self.http.putheader("Content-Length", str(len(body)))
             self.http.endheaders(body)
         else:
             self.http.putheader("Transfer-Encoding", "chunked")
             self.http.endheaders(body, encode_chunked=True)
+        return self.receive()
+
+    def receive(self) -> Answer:
+        """Wait for the answer to what was sent."""
         response = self.http.getresponse()
         return Answer(
             status=response.status,

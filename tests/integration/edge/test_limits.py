@@ -1,0 +1,228 @@
+"""Every limit of the edge is a setting: what is just within it is taken, what is just above is refused."""
+
+import gzip
+import http.client
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from msgspec import Struct
+
+from tests.acceptance.database import wait_until
+from tests.acceptance.sending import Connection, send
+from tests.acceptance.stack import App
+from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, SENTRY, Form, envelope, logs_protobuf
+from tests.integration.edge.world import World
+
+LINE_MAX_BYTES = 2048
+HEADERS_MAX_COUNT = 16
+BODY_MAX_BYTES = 60_000
+OTLP_INFLATED_MAX_BYTES = 100_000
+ENVELOPE_INFLATED_MAX_BYTES = 200_000
+IN_FLIGHT_MAX_BYTES = 250_000
+CONNECTIONS_MAX_COUNT = 12
+TIMEOUT_SECONDS = 1
+
+
+class Strict(Struct):
+    """An edge with small limits, an app and its key."""
+
+    url: str
+    app: App
+    key: str
+
+
+@pytest.fixture(scope="module")
+def strict(world: World) -> Iterator[Strict]:
+    """Run an edge whose limits are all small."""
+    app = world.control.app()
+    with world.edge(
+        limits_line_max_bytes=LINE_MAX_BYTES,
+        limits_headers_max_count=HEADERS_MAX_COUNT,
+        limits_body_max_bytes=BODY_MAX_BYTES,
+        limits_otlp_inflated_max_bytes=OTLP_INFLATED_MAX_BYTES,
+        limits_envelope_inflated_max_bytes=ENVELOPE_INFLATED_MAX_BYTES,
+        limits_in_flight_max_bytes=IN_FLIGHT_MAX_BYTES,
+        limits_connections_max_count=CONNECTIONS_MAX_COUNT,
+        server_header_timeout_seconds=TIMEOUT_SECONDS,
+        server_body_timeout_seconds=TIMEOUT_SECONDS,
+        server_keepalive_timeout_seconds=TIMEOUT_SECONDS,
+    ) as (_, url):
+        yield Strict(url, app, app.key())
+
+
+def padded(form: Form, size_bytes: int) -> bytes:
+    """Write a request of exactly this size."""
+    if form is JSON:
+        return form.payload + b" " * (size_bytes - len(form.payload))
+    if form is SENTRY:
+        item = b'\n{"type":"attachment","length":0000000}\n'
+        room = size_bytes - len(form.payload) - len(item)
+        return form.payload + item.replace(b"0000000", b"%7d" % room) + b"x" * room
+    overhead = len(logs_protobuf("x" * size_bytes)) - size_bytes
+    body = logs_protobuf("x" * (size_bytes - overhead))
+    assert len(body) == size_bytes
+    return body
+
+
+def tap(url: str) -> socket.socket:
+    """Open a connection to write whatever bytes on it."""
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), timeout=10)
+
+
+def is_served(url: str) -> bool:
+    """Tell whether one more connection is answered; one too many is closed, perhaps before it has read the request."""
+    try:
+        return send(f"{url}/healthz", method="GET").status == 200
+    except (ConnectionResetError, http.client.RemoteDisconnected):
+        return False
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the edge closes the connection."""
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    return received
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_body_as_sent(strict: Strict, form: Form) -> None:
+    for in_pieces in (False, True):
+        for size_bytes, status in ((BODY_MAX_BYTES, 200), (BODY_MAX_BYTES + 1, 413)):
+            body = padded(form, size_bytes)
+            answer = form.send(strict.url, strict.key, strict.app.channel, body=iter([body]) if in_pieces else body)
+            assert answer.status == status, (in_pieces, size_bytes, answer)
+        form.check_error(answer, 413, str(BODY_MAX_BYTES))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_body_once_decompressed(strict: Strict, form: Form) -> None:
+    limit_bytes = ENVELOPE_INFLATED_MAX_BYTES if form is SENTRY else OTLP_INFLATED_MAX_BYTES
+    for size_bytes, status in ((limit_bytes, 200), (limit_bytes + 1, 413)):
+        body = gzip.compress(padded(form, size_bytes))
+        answer = form.send(strict.url, strict.key, strict.app.channel, body=body, more={"Content-Encoding": "gzip"})
+        assert answer.status == status, (size_bytes, answer)
+    form.check_error(answer, 413, str(limit_bytes))
+
+
+def test_header_lines(strict: Strict) -> None:
+    needed = {"Host": "x", "Connection": "close", "Content-Length": str(len(PROTOBUF.payload))}
+    needed |= PROTOBUF.headers(strict.key)
+    for count, status in ((HEADERS_MAX_COUNT, b"200"), (HEADERS_MAX_COUNT + 1, b"400")):
+        headers = needed | {f"X-{number}": "1" for number in range(count - len(needed))}
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        with tap(strict.url) as connection:
+            connection.sendall(b"POST /v1/logs HTTP/1.1\r\n%s\r\n%s" % ("".join(lines).encode(), PROTOBUF.payload))
+            assert read_all(connection).split()[1] == status, count
+
+
+def test_a_header_line(strict: Strict) -> None:
+    for size_bytes, is_taken in ((LINE_MAX_BYTES - 100, True), (LINE_MAX_BYTES + 100, False)):
+        headers = PROTOBUF.headers(strict.key) | {"X-Long": "x" * size_bytes}
+        answer = send(f"{strict.url}/v1/logs", headers=headers, body=PROTOBUF.payload)
+        assert answer.status == (200 if is_taken else 400), (size_bytes, answer)
+
+
+def test_the_request_line(strict: Strict) -> None:
+    for size_bytes, is_taken in ((LINE_MAX_BYTES - 100, True), (LINE_MAX_BYTES + 100, False)):
+        path = SENTRY.path(strict.app.channel) + "?x=" + "y" * size_bytes
+        answer = send(strict.url + path, headers=SENTRY.headers(strict.key), body=envelope())
+        assert answer.status == (200 if is_taken else 400), (size_bytes, answer)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_the_time_for_a_body(strict: Strict, form: Form) -> None:
+    began = time.monotonic()
+    headers = form.headers(strict.key, strict.app.channel) | {"Content-Length": str(len(form.payload))}
+    with Connection(strict.url) as connection:
+        connection.http.putrequest("POST", form.path(strict.app.channel))
+        for name, value in headers.items():
+            connection.http.putheader(name, value)
+        connection.http.endheaders(form.payload[:-1])
+        answer = connection.receive()
+    form.check_error(answer, 408, f"{TIMEOUT_SECONDS} s")
+    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 2
+
+
+def test_the_time_for_a_head(strict: Strict) -> None:
+    began = time.monotonic()
+    with tap(strict.url) as connection:
+        connection.sendall(b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert read_all(connection) == b""
+    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 2
+
+
+def test_the_time_for_a_head_is_not_prolonged_by_bytes_that_trickle(strict: Strict) -> None:
+    began = time.monotonic()
+    with tap(strict.url) as connection:
+        connection.settimeout(0.2)
+        connection.sendall(b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        while time.monotonic() - began < TIMEOUT_SECONDS + 2:
+            try:
+                connection.sendall(b"x")
+                if connection.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 1.5
+
+
+def test_an_idle_connection(strict: Strict) -> None:
+    with tap(strict.url) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        began = time.monotonic()
+        assert read_all(connection).endswith(b"ok\n")
+    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 2
+
+
+def test_a_connection_that_says_nothing(strict: Strict) -> None:
+    began = time.monotonic()
+    with tap(strict.url) as connection:
+        assert read_all(connection) == b""
+    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 2
+
+
+def test_open_connections(strict: Strict) -> None:
+    with ExitStack() as stack:
+        connections = [stack.enter_context(tap(strict.url)) for _ in range(CONNECTIONS_MAX_COUNT)]
+        for connection in connections:  # an answer shows that each was taken
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert not is_served(strict.url)
+    wait_until(lambda: is_served(strict.url), "closed connections make room", 5)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_bytes_in_hand(strict: Strict, form: Form) -> None:
+    with ExitStack() as stack:
+        held_bytes = 0
+        while held_bytes + BODY_MAX_BYTES - 1 <= IN_FLIGHT_MAX_BYTES:
+            connection = stack.enter_context(Connection(strict.url))
+            connection.http.putrequest("POST", form.path(strict.app.channel))
+            for name, value in form.headers(strict.key).items():
+                connection.http.putheader(name, value)
+            connection.http.putheader("Content-Length", str(BODY_MAX_BYTES))
+            connection.http.endheaders(padded(form, BODY_MAX_BYTES)[:-1])
+            held_bytes += BODY_MAX_BYTES - 1
+        too_much = padded(form, IN_FLIGHT_MAX_BYTES - held_bytes + 1000)
+        answer = form.send(strict.url, strict.key, strict.app.channel, body=too_much)
+        form.check_error(answer, 503, "in hand")
+        assert answer.headers["retry-after"] == "1"
+        assert answer.headers["x-axonpush-resolved-environment"] == "production"
+    answer = form.send(strict.url, strict.key, strict.app.channel, body=too_much)
+    assert answer.status == 200, answer
+
+
+def test_a_record(world: World, strict: Strict) -> None:
+    with world.edge(kafka_record_max_bytes=50_000) as (_, url):
+        for size_bytes, status in ((50_000, 200), (50_001, 413)):
+            answer = PROTOBUF.send(url, strict.key, strict.app.channel, body=padded(PROTOBUF, size_bytes))
+            assert answer.status == status, (size_bytes, answer)
+    PROTOBUF.check_error(answer, 413, "50000")
