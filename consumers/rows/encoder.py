@@ -4,6 +4,7 @@ An encoder remembers what it wrote for a text or for the bytes of an attribute; 
 are remembered. What had to be changed is named in `notes`, which whoever packs a row moves to its column `truncated`.
 """
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -20,11 +21,13 @@ INDEXED_TEXT_MAX_BYTES = 1024
 _REMEMBERED_MAX_SIZE = 256
 _REMEMBERED_MAX_COUNT = 20_000
 
-# Protobuf tags of KeyValue.key, KeyValue.value and AnyValue.string_value (all length-delimited), and the largest length
-# that is written in one byte.
-_KEY, _VALUE, _STRING = 0x0A, 0x12, 0x0A
+# Protobuf: the tags of KeyValue.key and .value, of AnyValue.string_value and .double_value; the largest length that is
+# written in one byte; the size of a double with its tag; the least that a key, a value and their lengths take.
+_KEY, _VALUE, _STRING, _DOUBLE = 0x0A, 0x12, 0x0A, 0x21
 _ONE_BYTE_MAX = 0x7F
-
+_DOUBLE_BYTES = 9
+_PAIR_MIN_BYTES = 6
+_double_at = struct.Struct("<d").unpack_from
 
 _Key = TypeVar("_Key", str, bytes)
 
@@ -52,7 +55,6 @@ class Encoder:
 
     Attributes:
         notes: What was cut, dropped or replaced since a row last took the notes, by column or `attributes.<key>`.
-        pairs: Bytes of a KeyValue → its JSON text `"key":value`.
         strings: A string of an event or a link → its JSON text.
         bodies: Bytes of a log's AnyValue → its columns `body` and `body_text`.
     """
@@ -60,10 +62,11 @@ class Encoder:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.notes: list[str] = []
-        self.pairs = Memo(self._pair, self.notes)
+        self._pair_of = Memo(self._pair, self.notes).__getitem__
         self.strings: Memo[str] = Memo(lambda text: self.json("name", text), self.notes)
         self.bodies = Memo(self._body, self.notes)
-        self._keys: Memo[bytes] = Memo(lambda key: orjson.dumps(str(key, "utf-8")) + b":", self.notes)
+        self._short_keys = Memo(self._short_key, self.notes)
+        self._keys: Memo[str] = Memo(lambda key: self.json(f"attributes.{key}", key) + b":", self.notes)
         self._texts: dict[str, Memo[str]] = {}
         self._short_max_bytes = min(_ONE_BYTE_MAX, limits.attribute_max_bytes)
 
@@ -93,14 +96,12 @@ class Encoder:
     def json(self, label: str, value: Any) -> bytes:  # noqa: ANN401 (any JSON value)
         """Write the JSON text of one value that a client sent; noted as `label` if it had to be changed."""
         max_bytes = self.limits.attribute_max_bytes
-        if isinstance(value, str):
-            cut = _cut(value, max_bytes)
-            text, is_changed = values.dump(cut, 0)
-            is_changed = is_changed or cut is not value
-        else:
-            text, is_changed = values.dump(value, self.limits.nesting_max_depth)
-            if len(text) > max_bytes:
-                text, is_changed = orjson.dumps(_cut(text.decode(), max_bytes)), True
+        text, is_changed = values.dump(value, self.limits.nesting_max_depth)
+        if len(text) > max_bytes:
+            whole = value if isinstance(value, str) else text.decode()
+            cut = _cut(whole, max_bytes)
+            if cut is not value:
+                text, is_changed = values.dump(cut, 0)[0], True
         if is_changed:
             self.notes.append(label)
         return text
@@ -116,11 +117,11 @@ class Encoder:
             The object, and how many attributes it lacks.
         """
         max_count = self.limits.attributes_max_count
-        if len(raws) > max_count:
+        kept = raws[:max_count]  # a list at once: protobuf's containers are slow to walk
+        if len(kept) == max_count and len(raws) > max_count:
             self.notes.append("attributes")
             dropped += len(raws) - max_count
-            raws = raws[:max_count]
-        return b"{%b}" % b",".join(map(self.pairs.__getitem__, raws)), dropped
+        return b"{%b}" % b",".join(map(self._pair_of, kept)), dropped
 
     def object(self, members: Mapping[str, Any]) -> tuple[bytes, int]:
         """Write the JSON object of attributes that came as JSON, under the limits of `attributes`.
@@ -152,32 +153,33 @@ class Encoder:
 
     def _member(self, key: str, value: Any) -> bytes:  # noqa: ANN401 (any JSON value)
         """Write `"key":value`."""
-        label = f"attributes.{key}"
-        key_text, is_changed = values.dump(key, 0)
-        if is_changed:
-            self.notes.append(label)
-        return key_text + b":" + self.json(label, value)
+        return self._keys[key] + self.json(f"attributes.{key}", value)
 
     def _short_pair(self, raw: bytes) -> bytes | None:
-        """Write the commonest shape, a short key and a short string, without making objects for it.
+        """Write the commonest shapes, a short key and a short string or a double, without making objects for them.
 
-        That is: key tag, length, key, value tag, length, string tag, length, string, and nothing after it.
+        That is: key tag, length, key, value tag, length, the value's own tag, the value, and nothing after it.
         """
-        size = len(raw)
-        if size < 6 or raw[0] != _KEY or raw[1] > _ONE_BYTE_MAX:  # noqa: PLR2004 (three tags, three lengths)
+        if len(raw) < _PAIR_MIN_BYTES:
             return None
         end = raw[1] + 2
-        left = size - end - 2
-        if (
-            not 2 <= left <= self._short_max_bytes  # noqa: PLR2004 (a tag, a length)
-            or raw[end] != _VALUE
-            or raw[end + 1] != left
-            or raw[end + 2] != _STRING
-            or raw[end + 3] != left - 2
-        ):
+        left = len(raw) - end - 2
+        key_text = self._short_keys[raw[:end]]
+        if not (key_text and 2 <= left <= self._short_max_bytes and raw[end] == _VALUE and raw[end + 1] == left):  # noqa: PLR2004 (two bytes at least)
             return None
-        pair = self._keys[raw[2:end]] + orjson.dumps(str(raw[end + 4 :], "utf-8"))
-        return None if b"\\u0000" in pair else pair
+        tag = raw[end + 2]
+        if tag == _STRING and raw[end + 3] == left - 2:
+            text = orjson.dumps(str(raw[end + 4 :], "utf-8"))
+            return None if b"\\u0000" in text else key_text + text
+        if tag == _DOUBLE and left == _DOUBLE_BYTES:
+            return key_text + orjson.dumps(values.finite(_double_at(raw, end + 3)[0]))
+        return None
+
+    def _short_key(self, head: bytes) -> bytes:
+        """Write the key of a pair, from the bytes before the value's tag; nothing if it needs more than this."""
+        if head[0] != _KEY or head[1] > _ONE_BYTE_MAX or len(head) != head[1] + 2 or b"\0" in head[2:]:
+            return b""
+        return orjson.dumps(str(head[2:], "utf-8")) + b":"
 
     def _body(self, raw: bytes) -> bytes:
         """Write the bytes of a log's AnyValue as `body` and `body_text`, which only a string has."""

@@ -5,7 +5,7 @@ import struct
 import orjson
 
 from consumers.rows import gen_ai
-from consumers.rows.binary import EPOCH_2000_US, NULL, jsonb, sized
+from consumers.rows.binary import EPOCH_2000_US, INT8_MAX, NULL, jsonb, sized
 from consumers.rows.encoder import Encoder
 from consumers.rows.otlp import INT2_MAX, Prefix, clamped
 from consumers.rows.tables import Rows
@@ -16,9 +16,9 @@ from schemas.record import Record
 INTERNAL = 1
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 _SPAN_ID_LENGTH = b"\0\0\0\x08"
-# trace_id, span_id, kind, start_ns, start_ts, duration_ns, status_code, flags and three dropped counts, each after its
-# length.
-_FIXED = struct.Struct(">i16s i8s ih iq iq iq ih iq iq iq iq").pack
+_TRACE_ID_LENGTH = b"\0\0\0\x10"
+# kind, start_ns, start_ts, duration_ns, status_code, flags and three dropped counts, each after its length.
+_NUMBERS = struct.Struct(">ih iq iq iq ih iq iq iq iq").pack
 
 
 def pack(request: TracesRequest, record: Record, encoder: Encoder, into: Rows) -> None:
@@ -57,20 +57,21 @@ class _Packer:
         parent = span.parent_span_id
         events = span.events
         links = span.links
-        return b"".join(
-            (
-                _fixed(span, status.code, dropped, encoder),
-                _SPAN_ID_LENGTH + parent if len(parent) == _SPAN_ID_BYTES else NULL,
-                self._states[span.trace_state],
-                self._names[span.name],
-                self._messages[status.message],
-                jsonb(attributes),
-                jsonb(b"[%b]" % b",".join([self._event(event) for event in events])) if events else NULL,
-                jsonb(b"[%b]" % b",".join([self._link(link) for link in links])) if links else NULL,
-                # The columns of generative AI may leave notes too, so they are written before `truncated`.
-                *_last(attributes, encoder),
-            )
+        columns = (
+            _ids(span),
+            _numbers(span, status.code, dropped, encoder),
+            _SPAN_ID_LENGTH + parent if len(parent) == _SPAN_ID_BYTES else NULL,
+            self._states[span.trace_state],
+            self._names[span.name],
+            self._messages[status.message],
+            jsonb(attributes),
+            jsonb(b"[%b]" % b",".join([self._event(event) for event in events])) if events else NULL,
+            jsonb(b"[%b]" % b",".join([self._link(link) for link in links])) if links else NULL,
         )
+        has_gen_ai = gen_ai.may_be_in(attributes)
+        last = gen_ai.joined(orjson.loads(attributes), encoder) if has_gen_ai else gen_ai.ABSENT
+        # Last, for all of the others may leave notes.
+        return b"".join(columns) + encoder.truncated() + last
 
     def _event(self, event: Event) -> bytes:
         """Write one event as JSON."""
@@ -106,70 +107,35 @@ class _Packer:
         return text
 
 
-def _last(attributes: bytes, encoder: Encoder) -> tuple[bytes, bytes]:
-    """Write `truncated` and the columns of generative AI."""
-    if not gen_ai.may_be_in(attributes):
-        return encoder.truncated(), gen_ai.ABSENT
-    columns = gen_ai.joined(orjson.loads(attributes), encoder)
-    return encoder.truncated(), columns
-
-
-def _fixed(span: Span, status_code: int, dropped: int, encoder: Encoder) -> bytes:
-    """Write the columns of fixed width.
+def _ids(span: Span) -> bytes:
+    """Write trace_id and span_id.
 
     Raises:
-        PoisonRecord: an id has a wrong length.
+        PoisonRecord: one has a wrong length.
     """
     trace_id = span.trace_id
     span_id = span.span_id
     if len(trace_id) != _TRACE_ID_BYTES or len(span_id) != _SPAN_ID_BYTES:
         msg = f"A span has a trace id of {len(trace_id)} and a span id of {len(span_id)} bytes, not of 16 and 8."
         raise PoisonRecord(msg, reason="span_ids")
+    return _TRACE_ID_LENGTH + trace_id + _SPAN_ID_LENGTH + span_id
+
+
+def _numbers(span: Span, status_code: int, dropped: int, encoder: Encoder) -> bytes:
+    """Write the numbers, which follow the ids."""
     kind = span.kind or INTERNAL
     start_ns = span.start_time_unix_nano
     duration_ns = span.end_time_unix_nano - start_ns
-    if duration_ns < 0:
-        encoder.notes.append("duration_ns")
-        duration_ns = 0
-    counts = (8, span.flags, 8, dropped, 8, span.dropped_events_count, 8, span.dropped_links_count)
-    try:
-        return _FIXED(
-            16,
-            trace_id,
-            8,
-            span_id,
-            2,
-            kind,
-            8,
-            start_ns,
-            8,
-            start_ns // 1000 - EPOCH_2000_US,
-            8,
-            duration_ns,
-            2,
-            status_code,
-            *counts,
-        )
-    except struct.error:
-        # An unsigned time past the year 2262, or an enumeration's number that no specification knows.
-        kind = clamped("kind", kind, encoder, low=INTERNAL, high=INT2_MAX)
-        status_code = clamped("status_code", status_code, encoder, high=INT2_MAX)
+    # Out of bounds are times past the year 2262, and an enumeration's number that no specification knows.
+    if start_ns > INT8_MAX or not (
+        0 <= duration_ns <= INT8_MAX and 0 <= status_code <= INT2_MAX and INTERNAL <= kind <= INT2_MAX
+    ):
         start_ns = clamped("start_ns", start_ns, encoder)
         duration_ns = clamped("duration_ns", duration_ns, encoder)
-        return _FIXED(
-            16,
-            trace_id,
-            8,
-            span_id,
-            2,
-            kind,
-            8,
-            start_ns,
-            8,
-            start_ns // 1000 - EPOCH_2000_US,
-            8,
-            duration_ns,
-            2,
-            status_code,
-            *counts,
-        )
+        status_code = clamped("status_code", status_code, encoder, high=INT2_MAX)
+        kind = clamped("kind", kind, encoder, low=INTERNAL, high=INT2_MAX)
+    start_us = start_ns // 1000 - EPOCH_2000_US
+    flags, events, links = span.flags, span.dropped_events_count, span.dropped_links_count
+    return _NUMBERS(
+        *(2, kind, 8, start_ns, 8, start_us, 8, duration_ns, 2, status_code, 8, flags, 8, dropped, 8, events, 8, links)
+    )

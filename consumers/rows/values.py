@@ -15,6 +15,7 @@ from consumers.rows.binary import INT8_MAX, INT8_MIN
 from gateway.protocols.text import read_json
 
 TOO_DEEP = "[nested too deep]"
+_AS_THEY_ARE = ("string_value", "int_value", "bool_value")
 # The most that limits.nesting_max_depth can be set to.
 NESTING_MAX_DEPTH = 64
 
@@ -31,17 +32,17 @@ def finite(value: float) -> float | str:
 def plain(value: AnyValue) -> Any:  # noqa: ANN401 (any JSON value)
     """Turn an OTLP value into Python values that JSON can write; the parser has bounded how deep it nests (100)."""
     kind = value.WhichOneof("value")
+    if kind in _AS_THEY_ARE:
+        return getattr(value, kind)
     match kind:
+        case "double_value":
+            return finite(value.double_value)
         case "array_value":
             return [plain(item) for item in value.array_value.values]
         case "kvlist_value":
             return {pair.key: plain(pair.value) for pair in value.kvlist_value.values}
-        case "double_value":
-            return finite(value.double_value)
         case "bytes_value":
             return base64.b64encode(value.bytes_value).decode()
-        case "string_value" | "int_value" | "bool_value":
-            return getattr(value, kind)
         case _:
             return None  # not set, or a reference into a dictionary that only profiles have
 
@@ -81,7 +82,7 @@ def dump(value: Any, max_depth: int) -> tuple[bytes, bool]:  # noqa: ANN401 (any
     Returns:
         The text, and whether something had to be changed.
     """
-    if not _is_deeper(value, max_depth):
+    if not (isinstance(value, dict | list) and _is_deeper(cast("Any", value), max_depth)):
         try:
             text = orjson.dumps(value)
         except orjson.JSONEncodeError:

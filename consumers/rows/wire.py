@@ -1,8 +1,9 @@
 """OTLP messages as the rows need them: the official descriptors, with every attribute and body left as bytes.
 
 A request repeats most of its attributes from item to item. Left as bytes they can be looked up in a memo (`encoder.py`)
-without an object for each key and each value, which halves the time that a span takes. The bytes are those of the
-official messages `KeyValue` and `AnyValue`: on the wire, a message and bytes are written alike.
+without an object for each key and each value: two fifths less time for the attributes of a request in which every
+fourth is new. The bytes are those of the official messages `KeyValue` and `AnyValue`: on the wire, a message and bytes
+are written alike.
 """
 
 from collections.abc import Sequence
