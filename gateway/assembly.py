@@ -18,7 +18,7 @@ from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers, parse_peppers
 from gateway.runtime.clock import now_ns
 from gateway.runtime.lifecycle import stop_on_signals
-from gateway.runtime.memory import keep_freed_memory
+from gateway.runtime.memory import keep_freed_memory, stop_collecting_what_stays
 from gateway.runtime.postgres import open_pool
 from gateway.runtime.settings import Settings
 from gateway.stream.kafka import KafkaPublisher
@@ -62,6 +62,7 @@ async def _serve(
     """Listen until told to stop; then, first, say so and go on serving, so that balancers and clients turn away."""
     protocol = edge.server(settings)
     listener = await asyncio.get_running_loop().create_server(protocol, sock=sock, backlog=_LISTEN_BACKLOG)
+    stop_collecting_what_stays()
     on_ready()
     await stop.wait()
     edge.readiness.is_stopping = True
