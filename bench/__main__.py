@@ -13,17 +13,21 @@ import msgspec
 
 from bench.measure import measure_edge, measure_store
 from bench.payloads import CASES, case_of
-from bench.processes import gateway, resident_mib
+from bench.processes import BenchError, gateway, resident_mib
 from bench.report import Report, Row, table_of
 
 
 def main() -> int:
-    """Run the benchmark; answer 1 when a request failed."""
+    """Run the benchmark; answer 1 when it or a request failed."""
     options = _options()
-    report = asyncio.run(_run(options.cases, options.seconds))
+    try:
+        report = asyncio.run(_run(options.cases, options.seconds))
+    except BenchError as error:
+        _say(f"bench: {error}")
+        return 1
     print(msgspec.json.format(msgspec.json.encode(report)).decode() if options.json else table_of(report))
     for failure in report.failures:
-        print(failure, file=sys.stderr)
+        _say(failure)
     return 1 if report.failures else 0
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bench.load import Job, Load
 from bench.payloads import Case
-from bench.processes import Gateway, cpu_seconds, floor, load
+from bench.processes import BenchError, Gateway, cpu_seconds, floor, load
 from gateway.runtime.postgres import Connection
 
 _WARM_UP_SECONDS = 0.5
@@ -68,7 +68,7 @@ async def measure_store(gateway: Gateway, case: Case) -> StoreFigures:
     """Send a fixed number of requests to the environment that the worker serves, and wait until all are committed.
 
     Raises:
-        RuntimeError: not every item was stored in time, or one was stored twice.
+        BenchError: not every item was stored in time, or one was stored twice.
     """
     connection = await asyncpg.connect(gateway.ready.database_url)
     try:
@@ -130,10 +130,10 @@ async def _wait_for(connection: Connection, environment_id: str, table: str, goa
     deadline = time.monotonic() + _STORE_MAX_SECONDS
     while (stored := await _stored(connection, environment_id, table)) < goal:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"Only {stored} of {goal} rows of {table} were stored in time.")
+            raise BenchError(f"Only {stored} of {goal} rows of {table} were stored in time.")
         await asyncio.sleep(_POLL_SECONDS)
     if stored > goal:
-        raise RuntimeError(f"{stored} rows of {table} were stored, but only {goal} were sent.")
+        raise BenchError(f"{stored} rows of {table} were stored, but only {goal} were sent.")
 
 
 async def _check_count(connection: Connection, environment_id: str, table: str, goal: int) -> None:
@@ -143,7 +143,7 @@ async def _check_count(connection: Connection, environment_id: str, table: str, 
         environment_id,
     )
     if count != goal:
-        raise RuntimeError(f"{table} has {count} rows, but {goal} events were sent.")
+        raise BenchError(f"{table} has {count} rows, but {goal} events were sent.")
 
 
 async def _copy(

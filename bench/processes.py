@@ -24,6 +24,10 @@ _MODULE = "gateway.cli"
 _STOP_MAX_SECONDS = 60
 
 
+class BenchError(Exception):
+    """The benchmark cannot go on; the message says why."""
+
+
 class _Ready(Struct, frozen=True):
     """What the benchmark needs of the file that `axonpush up --ready-file` writes."""
 
@@ -65,7 +69,7 @@ async def gateway(folder: Path) -> AsyncGenerator[Gateway]:
     Its worker serves the development environment alone: what is sent to production measures the edge, undisturbed.
 
     Raises:
-        RuntimeError: it ended, or did not accept in time; its own output says why.
+        BenchError: it ended, or did not accept in time; its own output says why.
     """
     ready_file = folder / "ready.json"
     environment = os.environ | {"AXONPUSH_WORKER_ENVIRONMENTS": "development", "AXONPUSH_LOG_LEVEL": "WARNING"}
@@ -101,14 +105,14 @@ async def load(job: Job) -> Load:
     """Run the load generator in a process of its own.
 
     Raises:
-        RuntimeError: it failed; its own output says why.
+        BenchError: it failed; its own output says why.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.load", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate(msgspec.json.encode(job))
     if process.returncode:
-        raise RuntimeError(f"The load generator ended with exit code {process.returncode}.")
+        raise BenchError(f"The load generator ended with exit code {process.returncode}.")
     return msgspec.json.decode(output, type=Load)
 
 
@@ -123,7 +127,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path) -> _Re
         if ready_file.exists():
             return msgspec.json.decode(ready_file.read_bytes(), type=_Ready)
         time.sleep(0.1)
-    raise RuntimeError(f"`axonpush up` did not accept within {_START_MAX_SECONDS} s, or it ended.")
+    if process.returncode is not None:
+        raise BenchError(f"`axonpush up` ended with exit code {process.returncode}; its own output says why.")
+    raise BenchError(f"`axonpush up` did not accept within {_START_MAX_SECONDS} s.")
 
 
 def _child_of(pid: int, command: str) -> psutil.Process:
@@ -131,7 +137,7 @@ def _child_of(pid: int, command: str) -> psutil.Process:
     for child in psutil.Process(pid).children(recursive=True):
         if {_MODULE, command} <= set(child.cmdline()):
             return child
-    raise RuntimeError(f"`axonpush up` runs no process of `axonpush {command}`.")
+    raise BenchError(f"`axonpush up` runs no process of `axonpush {command}`.")
 
 
 async def _postmaster(database_url: str) -> psutil.Process:
