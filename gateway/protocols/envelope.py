@@ -16,6 +16,8 @@ _HEADER_MAX_BYTES = 8 * 1024
 _ITEMS_MAX_COUNT = 10_000
 _EVENT_TYPES = frozenset({"event", "transaction"})
 _EVENT_ID = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z", re.IGNORECASE)
+# All zeros are how some SDKs write that they have none.
+_NO_ID = "0" * 32
 _DSN = re.compile(
     r"https?://(?P<key>[^:@/?#]+)(?::[^@/?#]*)?@[^/?#]+(?:/[^?#]*)?/(?P<project>[^/?#]+)/?\Z", re.IGNORECASE
 )
@@ -183,6 +185,7 @@ def _event_id_in(payload: bytes) -> object:
 
 
 def _event_id(value: object) -> str | None:
-    if isinstance(value, str) and _EVENT_ID.match(value.strip()):
-        return value.strip().replace("-", "").lower()
-    return None
+    if not isinstance(value, str) or not _EVENT_ID.match(value.strip()):
+        return None
+    digits = value.strip().replace("-", "").lower()
+    return None if digits == _NO_ID else digits

@@ -35,9 +35,11 @@ STATUS: dict[type[GatewayError], HTTPStatus] = {
     errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Gone: HTTPStatus.GONE,
+    errors.PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     errors.PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ConfirmationRequired: HTTPStatus.PRECONDITION_REQUIRED,
     errors.Deferred: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -62,9 +64,11 @@ _RPC_CODES: dict[HTTPStatus, int] = {
     HTTPStatus.REQUEST_TIMEOUT: 4,
     HTTPStatus.CONFLICT: 6,
     HTTPStatus.GONE: 5,
+    HTTPStatus.PRECONDITION_FAILED: 9,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: 8,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: 3,
     HTTPStatus.UNPROCESSABLE_ENTITY: 3,
+    HTTPStatus.PRECONDITION_REQUIRED: 9,
     HTTPStatus.TOO_MANY_REQUESTS: 8,
     HTTPStatus.INTERNAL_SERVER_ERROR: 13,
     HTTPStatus.SERVICE_UNAVAILABLE: 14,
@@ -138,7 +142,8 @@ def sentry_error(error: GatewayError) -> Reply:
 def problem(error: GatewayError) -> Reply:
     """Answer a problem body (RFC 9457); its type is `urn:axonpush:error:` and the error's reason."""
     status = _status_of(error)
-    body = {
+    body: dict[str, object] = {
+        **error.members,
         "type": f"urn:axonpush:error:{error.reason}",
         "title": status.phrase,
         "status": int(status),

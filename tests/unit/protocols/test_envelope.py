@@ -143,6 +143,10 @@ def test_a_dsn_is_read_from_the_first_line_only() -> None:
     assert dsn_of(b"") is None
 
 
+def test_an_id_of_zeros_is_none() -> None:
+    assert event_id_of(Envelope({"event_id": "0" * 32}, [item("event", b"{}")])) is None
+
+
 @pytest.mark.parametrize("item_type", ["event", "transaction"])
 def test_an_event_above_its_limit_is_too_large(item_type: str) -> None:
     check_sizes(Envelope({}, [item(item_type, b"x" * 10)]), event_max_bytes=10)
