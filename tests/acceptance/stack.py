@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from tests.acceptance import processes
 from tests.acceptance.database import Database, wait_until
-from tests.acceptance.processes import Process
+from tests.acceptance.processes import Process, start_edge
 from tests.acceptance.sending import send
 
 
@@ -121,6 +122,23 @@ class Stack:
         """Start one more process beside the stack's; the test stops it."""
         log = self.folder / f"{arguments[0]}-{secrets.token_hex(4)}.log"
         return Process(arguments, self.ready.env | dict(env or {}), log)
+
+    def join_edge(self, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[Process, str]:
+        """Start one more edge beside the stack's, and answer it with its URL; the test stops it."""
+        return start_edge(self.ready.env | dict(env or {}), self.folder, *arguments)
+
+    @contextmanager
+    def frozen(self, program: str) -> Generator[None]:
+        """Suspend the stack's processes of a program (`java`, `postgres`): they stay connected and say nothing."""
+        found = [each for each in self.process.family() if each.name() == program]
+        assert found, f"The stack runs no {program}."
+        for process in found:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in found:
+                process.resume()
 
     def stats(self, app: str) -> dict[str, dict[str, int]]:
         """Answer what `axonpush stats --json` says about an app, by environment."""

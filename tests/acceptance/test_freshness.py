@@ -1,0 +1,117 @@
+"""Changes reach every edge process within a second, and what was just made works at once."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from tests.acceptance.sending import Answer, Connection
+from tests.acceptance.stack import App, Stack
+
+PROCESSES = 2
+BODY = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]}'
+
+
+@pytest.fixture(scope="module")
+def edge(stack: Stack) -> Iterator[tuple[int, str]]:
+    """Join an edge of several processes; answer its process id and URL."""
+    process, url = stack.join_edge("--processes", str(PROCESSES))
+    yield process.popen.pid, url
+    assert process.stop() == 0, process.log
+
+
+@pytest.fixture
+def connections(edge: tuple[int, str]) -> Iterator[list[Connection]]:
+    """Keep one connection to each process of the edge."""
+    pid, url = edge
+    port = urlsplit(url).port
+    held: dict[int, Connection] = {}
+    spare: list[Connection] = []
+    deadline = time.monotonic() + 20
+    while len(held) < PROCESSES:
+        assert time.monotonic() < deadline, "One process of the edge takes all connections."
+        connection = Connection(url)
+        # Answered, so that it is known to have been accepted.
+        assert connection.send("/healthz", "GET").status == 200
+        spare.append(connection)
+        own_port = connection.http.sock.getsockname()[1]
+        for child in psutil.Process(pid).children(recursive=True):
+            for each in child.net_connections("tcp"):
+                if each.laddr.port == port and each.raddr and each.raddr.port == own_port:
+                    held.setdefault(child.pid, connection)
+    yield list(held.values())
+    for connection in spare:
+        connection.http.close()
+
+
+def ask(connection: Connection, key: str, override: str | None = None) -> Answer:
+    headers = {"X-API-Key": key, "Content-Type": "application/json"}
+    headers |= {} if override is None else {"X-Axonpush-Environment": override}
+    return connection.send("/v1/logs", headers=headers, body=BODY)
+
+
+def seconds_until(connections: list[Connection], has_changed: Callable[[Connection], bool]) -> float:
+    """Ask all processes until each has seen a change, and answer how long the slowest took."""
+    began = time.monotonic()
+    waiting = list(connections)
+    while waiting:
+        assert time.monotonic() - began < 10, "The change was not seen at all."
+        waiting = [connection for connection in waiting if not has_changed(connection)]
+    return time.monotonic() - began
+
+
+def test_a_revoked_key_is_refused_by_every_process_within_a_second(
+    stack: Stack, app: App, connections: list[Connection]
+) -> None:
+    made, other = app.made_key(), app.key()
+    for connection in connections:
+        assert ask(connection, made["key"]).status == 200
+    stack.control.post(f"/api-keys/{made['id']}/revoke", status=200)
+    assert seconds_until(connections, lambda connection: ask(connection, made["key"]).status == 401) < 1
+    for connection in connections:
+        assert ask(connection, made["key"]).status == 401
+        assert ask(connection, other).status == 200
+
+
+def test_a_revoked_token_too(stack: Stack, app: App, connections: list[Connection]) -> None:
+    body = {"channelId": app.channel, "environmentId": app.environments["production"]}
+    made = stack.control.post("/public-tokens", body)
+    for connection in connections:
+        assert ask(connection, made["token"]).status == 200
+    stack.control.post(f"/public-tokens/{made['id']}/revoke", status=200)
+    assert seconds_until(connections, lambda connection: ask(connection, made["token"]).status == 401) < 1
+
+
+def test_a_flag_that_changes_counts_in_every_process_within_a_second(
+    stack: Stack, app: App, connections: list[Connection]
+) -> None:
+    made = app.made_key()
+
+    def lands_in(slug: str) -> Callable[[Connection], bool]:
+        return lambda connection: (
+            ask(connection, made["key"], "development").headers["x-axonpush-resolved-environment"] == slug
+        )
+
+    assert all(map(lands_in("production"), connections))
+    stack.control.patch(f"/api-keys/{made['id']}", {"allowEnvironmentOverride": True})
+    assert seconds_until(connections, lands_in("development")) < 1
+    stack.control.patch(f"/api-keys/{made['id']}", {"allowEnvironmentOverride": False})
+    assert seconds_until(connections, lands_in("production")) < 1
+
+
+def test_what_was_just_made_works_from_the_moment_of_its_answer(stack: Stack, connections: list[Connection]) -> None:
+    for _ in range(3):
+        app = stack.control.app()
+        slug = f"preview-{secrets.token_hex(4)}"
+        key = app.key(allowEnvironmentOverride=True)
+        for connection in connections:
+            assert ask(connection, key).status == 200
+        app.environment(slug)
+        answers = [ask(connection, key, slug) for connection in connections]
+        assert [answer.status for answer in answers] == [200] * PROCESSES, answers
+        assert {answer.headers["x-axonpush-resolved-environment"] for answer in answers} == {slug}
+        token = app.token(slug)
+        assert [ask(connection, token).status for connection in connections] == [200] * PROCESSES
