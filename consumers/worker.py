@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from consumers import progress
 from consumers.backoff import Backoff
 from consumers.batching import Claim, DeadLetterLimit, Queues, Slice
 from consumers.loading import Loader
@@ -234,25 +235,7 @@ class _Worker:
             except StoreTransient as error:
                 logger.warning("PostgreSQL cannot be prepared for what comes: %s", error.message)
             await source.commit(self._queues.claims())
-            self._tell_lag(source)
-
-    def _tell_lag(self, source: Source) -> None:
-        """Say in metrics how far the partitions of this worker are behind."""
-        lag_records: dict[str, int] = {}
-        lag_seconds: dict[str, float] = {}
-        now_ns = self._clock()
-        ends = source.end_offsets()
-        for claim in self._queues.claims():
-            environment = environment_of(claim.partition.topic)
-            behind = max(0, ends.get(claim.partition, 0) - claim.stored_offset)
-            lag_records[environment] = lag_records.get(environment, 0) + behind
-            age = (now_ns - claim.received_ns) / 1e9 if behind and claim.received_ns else 0
-            lag_seconds[environment] = max(lag_seconds.get(environment, 0), age)
-        for environment, records in lag_records.items():
-            metrics.WORKER_LAG_RECORDS.labels(environment).set(records)
-            metrics.WORKER_LAG_SECONDS.labels(environment).set(lag_seconds[environment])
-            stopped = sum(environment_of(partition.topic) == environment for partition in source.stopped())
-            metrics.WORKER_STOPPED_PARTITIONS.labels(environment).set(stopped)
+            progress.tell_lag(self._queues.claims(), source.end_offsets(), source.stopped(), self._clock())
 
     def _lost(self, claim: Claim) -> None:
         """Give up a partition that another worker has claimed."""

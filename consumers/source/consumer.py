@@ -6,27 +6,24 @@ from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumers.backoff import Backoff
 from consumers.batching import Claim, Partition, Queues, entry_of
 from consumers.deadletter import DeadLetter, gap
+from consumers.source.client import POLL_MS, new_client
 from consumers.source.dealing import Dealer
 from consumers.store.claims import Claims
 from consumers.store.lease import Membership
-from gateway.runtime.kafka_options import kafka_options
 from gateway.runtime.settings import Settings
 from schemas.errors import StoreTransient, StreamUnavailable
 
 logger = logging.getLogger(__name__)
 
-_POLL_MS = 200
 _FETCH_MAX_RECORDS = 2_000
 # While a rebalance runs, getmany waits for its end; whoever calls `fetch` has other things to look at too.
 _FETCH_TIMEOUT_SECONDS = 1
-# JoinGroup waits for members that are gone as long as a session lasts, and the client cuts it off after this.
-_REQUEST_TIMEOUT_MS = 12_000
 _CLOSE_TIMEOUT_SECONDS = 5
 # A partition that another worker claimed is claimed again only if Kafka still says, after some heartbeats, that it is
 # ours: else two workers would take it from each other.
@@ -51,24 +48,7 @@ class Source(ConsumerRebalanceListener):
         self._queues = queues
         self._claims = claims
         self._dealer = Dealer()
-        self._session_seconds = settings.worker.session_timeout_ms / 1000
-        self._consumer: Any = AIOKafkaConsumer(
-            **kafka_options(settings.kafka),
-            client_id=f"axonpush-worker-{place.slot}",
-            group_id=place.group,
-            group_instance_id=f"slot-{place.slot}",
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            partition_assignment_strategy=(self._dealer,),
-            session_timeout_ms=settings.worker.session_timeout_ms,
-            rebalance_timeout_ms=settings.worker.session_timeout_ms,
-            heartbeat_interval_ms=1_000,
-            request_timeout_ms=max(_REQUEST_TIMEOUT_MS, 2 * settings.worker.session_timeout_ms),
-            metadata_max_age_ms=30_000,
-            fetch_max_bytes=settings.worker.batch_max_bytes,
-            fetch_max_wait_ms=_POLL_MS,
-            check_crcs=True,
-        )
+        self._consumer = new_client(settings, place, self._dealer)
         self._topics: frozenset[str] = frozenset()
         self._is_assigned = False
         self._stopped: set[Partition] = set()
@@ -138,7 +118,7 @@ class Source(ConsumerRebalanceListener):
             raise self._failure
         self._resume_drained()
         if not self._topics:
-            await asyncio.sleep(_POLL_MS / 1000)
+            await asyncio.sleep(POLL_MS / 1000)
             return 0
         try:
             fetched = await self._poll()
@@ -201,7 +181,7 @@ class Source(ConsumerRebalanceListener):
         """Answer what has arrived."""
         try:
             async with asyncio.timeout(_FETCH_TIMEOUT_SECONDS):
-                return await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_FETCH_MAX_RECORDS)
+                return await self._consumer.getmany(timeout_ms=POLL_MS, max_records=_FETCH_MAX_RECORDS)
         except (TimeoutError, NoOffsetForPartitionError):
             return {}
         except OffsetOutOfRangeError as error:

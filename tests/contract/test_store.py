@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Literal
 
 import pytest
 
@@ -22,6 +22,7 @@ from gateway.runtime.settings import Database, Limits
 from schemas.errors import StoreTransient
 from schemas.record import headers_of
 from schemas.topics import topic_of
+from tests.integration.worker.proxy import proxied
 from tests.integration.worker.world import add_environment, record_of_bytes, span_request
 
 _numbers = itertools.count()
@@ -118,22 +119,20 @@ async def test_the_same_work_given_again_says_that_it_is_done(
     assert await names_stored(sql, partition) == ["once"]
 
 
-@pytest.mark.parametrize("reaches_the_server", [True, False])
+@pytest.mark.parametrize("cut", ["before", "after"])
 async def test_a_lost_answer_to_commit_is_resolved(
-    database_url: str, sql: Connection, partition: Partition, tmp_path: Path, *, reaches_the_server: bool
+    database_url: str, sql: Connection, partition: Partition, tmp_path: Path, cut: Literal["before", "after"]
 ) -> None:
-    """Cut at COMMIT: after it was carried out, or before it was sent; then the same work is given again."""
-    async with (
-        cutting_at_commit(database_url, tmp_path, forward=reaches_the_server) as url,
-        storing(url, partition) as store,
-    ):
+    """Cut before COMMIT is sent, or after it was carried out; then the same work is given again."""
+    async with proxied(database_url, tmp_path) as proxy, storing(proxy.url, partition) as store:
         (claim,) = await store.claims.take_new({partition: 0})
         work = await store.work(claim, ["once"])
-        async with armed(tmp_path):
-            with pytest.raises(StoreTransient):
-                await load(store.session, work)
+        proxy.cut_at_commit = cut
+        with pytest.raises(StoreTransient):
+            await load(store.session, work)
+        proxy.cut_at_commit = None
         found = await load(store.session, work)
-        assert found.done == ({partition} if reaches_the_server else set())
+        assert found.done == ({partition} if cut == "after" else set())
     assert await names_stored(sql, partition) == ["once"]
 
 
@@ -220,48 +219,3 @@ async def _until_it_copies(sql: Connection) -> None:
     # What is waited for happens in the server.
     while not await sql.fetchval(query):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def armed(folder: Path) -> AsyncGenerator[None]:
-    """Let the proxy cut."""
-    marker = folder / "armed"
-    marker.touch()
-    yield
-    marker.unlink()
-
-
-@asynccontextmanager
-async def cutting_at_commit(url: str, folder: Path, *, forward: bool) -> AsyncGenerator[str]:
-    """A URL of a proxy that, while armed, cuts a connection at COMMIT: once it was carried out, or instead."""
-    parts = urlsplit(url)
-    host = parse_qs(parts.query).get("host", [parts.hostname])[0]
-    port = parts.port or 5432
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if host is not None and host.startswith("/"):
-            above, up = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        else:
-            above, up = await asyncio.open_connection(host, port)
-        down = asyncio.create_task(_pump(above, writer))
-        while data := await reader.read(65_536):
-            if b"COMMIT" in data and (folder / "armed").exists():
-                down.cancel()
-                if forward:
-                    up.write(data)
-                    await above.readuntil(b"COMMIT\0")
-                break
-            up.write(data)
-        writer.close()
-        up.close()
-        down.cancel()
-
-    server = await asyncio.start_unix_server(serve, folder / ".s.PGSQL.5432")
-    yield parts._replace(netloc="postgres@", query=f"host={folder}").geturl()
-    server.close()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-    writer.close()
