@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 
 from consumers.batching import Claim, Partition, Slice, entry_of
@@ -20,7 +22,8 @@ from gateway.runtime.ids import new_ulid
 from gateway.runtime.postgres import Connection, connect
 from gateway.runtime.settings import Database, Limits
 from schemas.errors import StoreTransient
-from schemas.record import headers_of
+from schemas.record import Record, headers_of
+from schemas.signals import Format, Signal
 from schemas.topics import topic_of
 from tests.integration.worker.proxy import proxied
 from tests.integration.worker.world import add_environment, record_of_bytes, span_request
@@ -40,9 +43,18 @@ class Storing:
 
     async def work(self, claim: Claim, names: list[str]) -> Work:
         """A batch of one span a name, from where the claim stands."""
+        return await self.pack(claim, [record_of_bytes(span_request(name)) for name in names])
+
+    async def load(self, work: Work) -> None:
+        """Store a batch, packed again without what was stored before."""
+        found = await load(self.session, work)
+        if not found.is_empty():
+            assert (await load(self.session, await self.preparer.prepare(work.slices, found))).is_empty()
+
+    async def pack(self, claim: Claim, records: list[Record]) -> Work:
+        """A batch of records, from where the claim stands."""
         entries = [
-            entry_of(claim.next_offset + i, headers_of(record), record.value)
-            for i, record in enumerate(record_of_bytes(span_request(name)) for name in names)
+            entry_of(claim.next_offset + i, headers_of(record), record.value) for i, record in enumerate(records)
         ]
         batch = [Slice(claim, claim.next_offset, claim.next_offset + len(entries), entries)]
         claim.next_offset += len(entries)
@@ -219,3 +231,47 @@ async def _until_it_copies(sql: Connection) -> None:
     # What is waited for happens in the server.
     while not await sql.fetchval(query):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
+
+
+def envelope(event_id: str, item_type: str) -> Record:
+    """A record of a Sentry event or transaction with an attachment."""
+    payload = b'{"event_id":"%b","type":"%b","message":"boom"}' % (event_id.encode(), item_type.encode())
+    item = b'{"type":"%b","length":%d}' % (item_type.encode(), len(payload))
+    attachment = b'{"type":"attachment","filename":"a.txt","length":2}\nhi'
+    value = b'{"event_id":"%b"}\n%b\n%b\n%b\n' % (event_id.encode(), item, payload, attachment)
+    record = record_of_bytes(value)
+    return msgspec.structs.replace(record, signal=Signal.SENTRY, format=Format.ENVELOPE)
+
+
+async def test_a_sentry_event_that_is_sent_again_is_stored_once(
+    database_url: str, sql: Connection, partition: Partition
+) -> None:
+    """Within a batch, in a later one, and by another worker at the same time; what comes with it is no repeat."""
+    event_id = secrets.token_hex(16)
+    other = Partition(partition.topic, 1)
+    async with storing(database_url, partition) as one, storing(database_url, partition) as two:
+        (first,) = await one.claims.take_new({partition: 0})
+        (second,) = await two.claims.take_new({other: 0})
+        works = [
+            (one, await one.pack(first, [envelope(event_id, "event"), envelope(event_id, "event")])),
+            (two, await two.pack(second, [envelope(event_id, "event")])),
+        ]
+        await asyncio.gather(*(store.load(work) for store, work in works))
+        await one.load(await one.pack(first, [envelope(event_id, "event")]))
+    environment = partition.topic.removeprefix("axonpush.env.")
+    counts = await sql.fetchrow(
+        """
+        SELECT (SELECT count(*) FROM error_events WHERE environment = $1),
+            (SELECT count(*) FROM attachments WHERE environment = $1),
+            (SELECT count(*) FROM sentry_seen WHERE environment = $1),
+            (SELECT count(*) FROM ingest_seen WHERE environment = $1)
+        """,
+        environment,
+    )
+    assert counts is not None
+    assert tuple(counts) == (1, 4, 1, 4)
+    counted = await sql.fetch(
+        "SELECT kind, sum(events)::integer FROM events_by_minute WHERE environment = $1 GROUP BY kind ORDER BY kind",
+        environment,
+    )
+    assert [tuple(row) for row in counted] == [("attachments", 4), ("error_events", 1)]
