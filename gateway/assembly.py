@@ -16,6 +16,7 @@ from gateway.edge.readiness import Readiness
 from gateway.identity.directory import Directory
 from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers, parse_peppers
+from gateway.runtime import metrics
 from gateway.runtime.clock import now_ns
 from gateway.runtime.lifecycle import stop_on_signals
 from gateway.runtime.memory import keep_freed_memory, stop_collecting_what_stays
@@ -79,6 +80,8 @@ async def run_worker(settings: Settings, *, on_ready: Callable[[], None]) -> Non
         ConfigError: a setting is wrong.
     """
     keep_freed_memory()
+    if settings.worker.metrics_port:
+        metrics.serve(settings.worker.metrics_host, settings.worker.metrics_port)
     await worker.run(settings, clock=now_ns, stop=stop_on_signals(), on_ready=on_ready)
 
 

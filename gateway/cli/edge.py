@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import tempfile
 
 import click
 
@@ -39,11 +40,17 @@ def command(settings: Settings, origins: dict[str, str], *, listen_fd: int | Non
         lifecycle.run(assembly.run_edge(settings, listener, on_ready=on_ready))
         return
 
+    shared_metrics = tempfile.TemporaryDirectory(prefix="axonpush-metrics-")
+
     async def start(number: int) -> Child:
         return await axonpush.start(
             f"edge process {number}",
             ["edge", "--processes", "1", "--listen-fd", str(listener.fileno())],
-            env=config.environment_of_child(settings, origins, os.environ),
+            # Whichever process is scraped answers for all of them.
+            env={
+                "PROMETHEUS_MULTIPROC_DIR": shared_metrics.name,
+                **config.environment_of_child(settings, origins, os.environ),
+            },
             grace_seconds=stop_seconds(settings),
             pass_fds=[listener.fileno()],
         )
@@ -51,7 +58,8 @@ def command(settings: Settings, origins: dict[str, str], *, listen_fd: int | Non
     async def run() -> None:
         await several.keep(settings.server.processes, start, lifecycle.stop_on_signals(), on_ready)
 
-    asyncio.run(run())
+    with shared_metrics:
+        asyncio.run(run())
 
 
 def stop_seconds(settings: Settings) -> int:

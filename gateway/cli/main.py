@@ -15,6 +15,7 @@ COMMANDS = {
     "edge": "Take requests and publish them.",
     "worker": "Store what was published.",
     "migrate": "Bring the database to this version's schema.",
+    "seed": "Make the first app and issue its first keys.",
     "config": "Show the settings in effect and where each comes from.",
     "stats": "Count what is stored and what is waiting.",
     "app": "Apps: what environments, channels and keys belong to.",

@@ -1,6 +1,8 @@
 """Every metric, in one place: its name, its labels and what it says."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from schemas.errors import ConfigError
 
 # The edge.
 ITEMS = Counter(
@@ -66,3 +68,17 @@ WORKER_STOPPED_PARTITIONS = Gauge(
     ["environment"],
     multiprocess_mode="livesum",
 )
+
+
+def serve(host: str, port: int) -> None:
+    """Serve this process's metrics from a thread of their own, for processes that answer no other requests.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    try:
+        start_http_server(port, addr=host)
+    except OSError as error:
+        raise ConfigError(
+            f"worker.metrics_port: {host}:{port} cannot be listened on: {error.strerror}. Choose another port."
+        ) from error
