@@ -1,5 +1,6 @@
 """The errors of the product: what a caller may read, and whether trying again can help."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -7,11 +8,12 @@ class GatewayError(Exception):
     """A failure with a public message.
 
     `reason` is a stable snake_case word for metrics and dead letters; `message` is a sentence that a caller may read:
-    it names what and where and never carries a credential.
+    it names what and where and never carries a credential. `members` stand beside it in a problem body.
     """
 
     reason: str = "internal"
     retryable: ClassVar[bool] = False
+    members: Mapping[str, object] = {}
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:
         super().__init__(message)
@@ -78,6 +80,12 @@ class Gone(Rejected):
     reason = "gone"
 
 
+class PreconditionFailed(Rejected):
+    """412: the object is no longer the one that If-Match names."""
+
+    reason = "precondition_failed"
+
+
 class PayloadTooLarge(Rejected):
     """413: larger than a limit, which the message names."""
 
@@ -94,6 +102,16 @@ class Unprocessable(Rejected):
     """422: well formed, and a field's value is impossible; the message names the field."""
 
     reason = "unprocessable"
+
+
+class ConfirmationRequired(Rejected):
+    """428: the call destroys something and was not confirmed; `members` say what it destroys and how to confirm."""
+
+    reason = "confirmation_required"
+
+    def __init__(self, message: str, *, members: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.members = members
 
 
 class Deferred(GatewayError):

@@ -119,6 +119,8 @@ class Worker(Struct, frozen=True, forbid_unknown_fields=True):
     dead_letter_max_ratio_percent: Annotated[
         int, _says("The worker stops when more of its last records than this went to the dead letters.", ge=1, le=100)
     ] = 50
+    metrics_host: Annotated[str, _says("Address of the worker's /metrics.")] = "127.0.0.1"
+    metrics_port: Annotated[int, _says("Port of the worker's /metrics; 0 serves none.", ge=0, le=65535)] = 0
     slots_max_count: Annotated[int, _says("Most workers of one consumer group.", ge=1, le=10_000)] = 64
 
 
@@ -127,6 +129,27 @@ class Control(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: Annotated[str, _says("URL of a gateway, for commands such as `axonpush app list`.")] = ""
     management_key: Annotated[str, _secret("mk_ key for those commands.")] = ""
+
+
+class Previews(Struct, frozen=True, forbid_unknown_fields=True):
+    """Ephemeral environments, such as those of branches and pull requests."""
+
+    max_count: Annotated[int, _says("Most ephemeral environments of an app; 0 sets no limit.", ge=0)] = 0
+    lifetime_max_seconds: Annotated[
+        int, _says("Longest life of an ephemeral environment, extensions included; 0 sets no limit.", ge=0)
+    ] = 0
+
+
+class Reaper(Struct, frozen=True, forbid_unknown_fields=True):
+    """Removal of what expired, was deleted, or is older than its environment keeps; one edge at a time does it."""
+
+    interval_seconds: Annotated[int, _says("It looks for work this often.", ge=1, le=3600)] = 5
+    settle_seconds: Annotated[
+        int, _says("An environment that expired waits this long for what edges have in flight.", ge=0)
+    ] = 10
+    drain_timeout_seconds: Annotated[
+        int, _says("The worker has this long to store what is left in the topic of one that expired.", ge=0)
+    ] = 300
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,4 +169,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     directory: Directory = Directory()
     worker: Worker = Worker()
     control: Control = Control()
+    previews: Previews = Previews()
+    reaper: Reaper = Reaper()
     log: Log = Log()
