@@ -83,8 +83,9 @@ class Source(ConsumerRebalanceListener):
 
     @property
     def is_stale(self) -> bool:
-        """Answer whether the assignment in force was dealt before the group knew of this worker's topics."""
-        return self._is_assigned and self._dealer.is_stale
+        """Answer whether the assignment in force was dealt before the group knew of all that this worker knows of."""
+        known = sum(len(self._consumer.partitions_for_topic(topic) or ()) for topic in self._topics)
+        return self._is_assigned and self._dealer.is_stale(known)
 
     async def follow(self, topics: frozenset[str]) -> None:
         """Subscribe to those of the topics that exist, if they are others than so far.
@@ -104,7 +105,7 @@ class Source(ConsumerRebalanceListener):
 
     def ask_for_a_new_deal(self) -> None:
         """Make the group deal its partitions again."""
-        logger.info("The group dealt its partitions before it knew of some topics: asking it to deal again.")
+        logger.info("The group dealt its partitions before it knew of all of them: asking it to deal again.")
         self._dealer.ask_for_a_new_deal()
         self._subscribe()
 

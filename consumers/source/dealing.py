@@ -1,9 +1,10 @@
-"""How partitions are dealt to the workers of a group: round robin, with a note on what was dealt from.
+"""How partitions are dealt to the workers of a group: round robin, with a note on what was dealt.
 
-A worker with a static id that comes back within the session timeout gets the assignment of before, without a rebalance.
-That is what static ids are for; but where the topics changed meanwhile, nobody would ever read the new ones. So the
-leader writes into each assignment a digest of the topics it dealt from, and whoever subscribes to others than those
-asks for a new deal: it joins again with another nonce, which brokers take for a change of the member.
+A worker with a static id that comes back within the session timeout gets the assignment of before, without a
+rebalance, and without being asked what it subscribes to. That is what static ids are for; but where topics or
+partitions were added meanwhile, nobody would ever read them. So the leader writes into each assignment what it dealt,
+and whoever knows of more asks for a new deal: it joins again with another nonce, which brokers take for a change of the
+member.
 """
 
 import hashlib
@@ -14,6 +15,9 @@ from typing import Any
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
+# What was dealt is noted as the number of partitions and a digest of the topics.
+_COUNT_BYTES = 4
+
 
 class Dealer:
     """The assignor of one worker; aiokafka calls it by these names."""
@@ -23,12 +27,17 @@ class Dealer:
     def __init__(self) -> None:
         self._nonce = b""
         self._topics: frozenset[str] = frozenset()
-        self._dealt_digest = b""
+        self._dealt = b""
 
-    @property
-    def is_stale(self) -> bool:
-        """Answer whether the assignment in force was dealt from other topics than this worker asked for."""
-        return self._dealt_digest != _digest(self._topics)
+    def is_stale(self, partitions_count: int) -> bool:
+        """Answer whether the assignment in force was dealt from other topics than this worker asked for, or from fewer.
+
+        Args:
+            partitions_count: How many partitions these topics have, as far as this worker knows.
+        """
+        return self._dealt[_COUNT_BYTES:] != _digest(self._topics) or partitions_count > int.from_bytes(
+            self._dealt[:_COUNT_BYTES], "big"
+        )
 
     def ask_for_a_new_deal(self) -> None:
         """Make the next join one that brokers cannot take for a repetition."""
@@ -46,16 +55,17 @@ class Dealer:
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
         """Deal all partitions, as the leader."""
         asked = frozenset(topic for member in members.values() for topic in member.subscription)
-        topics = {topic for topic in asked if cluster.partitions_for_topic(topic)}
+        counts = {topic: len(partitions) for topic in asked if (partitions := cluster.partitions_for_topic(topic))}
+        note = sum(counts.values()).to_bytes(_COUNT_BYTES, "big") + _digest(counts)
         dealt = RoundRobinPartitionAssignor.assign(cluster, members)
         return {
-            member: ConsumerProtocolMemberAssignment(hand.version, hand.assignment, _digest(topics))
+            member: ConsumerProtocolMemberAssignment(hand.version, hand.assignment, note)
             for member, hand in dealt.items()
         }
 
     def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
         """Read what this member was dealt."""
-        self._dealt_digest = assignment.user_data
+        self._dealt = assignment.user_data
 
 
 def _digest(topics: Iterable[str]) -> bytes:

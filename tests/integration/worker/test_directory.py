@@ -38,6 +38,21 @@ async def test_an_environment_made_while_the_worker_was_away_is_served(world: Wo
         await world.stored(second, range(3))
 
 
+async def test_an_environment_deleted_while_the_worker_was_away_stops_nobody(world: World) -> None:
+    """The assignment of before then holds a topic that nobody subscribes to, which the client does not bear."""
+    first = await world.environment("production")
+    second = await world.environment("preview")
+    worker = await world.start()
+    await worker.ready()
+    await world.produce_numbers(second, range(3))
+    await world.stored(second, range(3))
+    await worker.kill()
+    await world.sql.execute("UPDATE environments SET deleted_at = now(), slug = 'gone' WHERE id = $1", second)
+    await world.produce_numbers(first, range(3))
+    async with world.worker():
+        await world.stored(first, range(3))
+
+
 async def test_a_worker_starts_before_there_is_any_environment(world: World) -> None:
     async with world.worker():
         environment = await world.environment("production")

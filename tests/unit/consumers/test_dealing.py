@@ -39,8 +39,8 @@ def test_partitions_are_dealt_in_turn() -> None:
     one, two = asking("a", "b"), asking("a", "b")
     hands = deal(Cluster(a=2, b=3), one=one, two=two)
     assert sorted(len(hand.partitions()) for hand in hands.values()) == [2, 3]
-    assert not one.is_stale
-    assert not two.is_stale
+    assert not one.is_stale(5)
+    assert not two.is_stale(5)
 
 
 def test_who_asks_for_other_topics_than_were_dealt_notices() -> None:
@@ -48,15 +48,23 @@ def test_who_asks_for_other_topics_than_were_dealt_notices() -> None:
     (hand,) = deal(Cluster(a=1), before=before).values()
     returned = asking("a", "new")
     returned.on_assignment(hand)
-    assert returned.is_stale
+    assert returned.is_stale(1)
     deal(Cluster(a=1, new=1), returned=returned)
-    assert not returned.is_stale
+    assert not returned.is_stale(2)
 
 
 def test_a_topic_that_the_leader_does_not_see_yet_makes_a_stale_deal() -> None:
     member = asking("a", "new")
     deal(Cluster(a=1), member=member)
-    assert member.is_stale
+    assert member.is_stale(1)
+
+
+def test_partitions_that_were_added_make_a_stale_deal_and_those_not_yet_seen_do_not() -> None:
+    member = asking("a")
+    deal(Cluster(a=3), member=member)
+    assert member.is_stale(4)
+    assert not member.is_stale(3)
+    assert not member.is_stale(2)
 
 
 def test_asking_again_differs_from_asking_before() -> None:
