@@ -12,7 +12,7 @@ from schemas.record import Record, record_of
 # Small records cost PostgreSQL one key each, so a batch of them is bounded by their number too.
 BATCH_MAX_RECORDS = 4_000
 
-# All queues of a worker together hold this many batches; many partitions share it.
+# All queues of a worker together hold about this many batches; the partitions that have something waiting share it.
 _QUEUED_BATCHES = 8
 
 _RATIO_WINDOW_RECORDS = 1_000
@@ -109,10 +109,12 @@ class Queues:
         self._partition_max_bytes = partition_max_bytes
         self._batch_max_bytes = batch_max_bytes
         self._queues: dict[Partition, Queue] = {}
+        self._busy_count = 0
         self._turn = 0
 
     def open(self, claim: Claim) -> None:
         """Let entries of a claimed partition in."""
+        self.drop(claim.partition)
         self._queues[claim.partition] = Queue(claim, claim.next_offset, deque())
 
     def drop(self, partition: Partition) -> None:
@@ -120,6 +122,7 @@ class Queues:
         queue = self._queues.pop(partition, None)
         if queue is not None:
             queue.claim.is_lost = True
+            self._busy_count -= bool(queue.entries)
 
     def drop_all(self) -> None:
         """Give up every partition, as each rebalance asks for."""
@@ -134,11 +137,13 @@ class Queues:
         queue = self._queues.get(partition)
         if queue is None:
             return False
+        was_idle = not queue.entries
         for entry in entries:
             if entry.offset >= queue.expected_offset:
                 queue.entries.append(entry)
                 queue.queued_bytes += entry.size_bytes
                 queue.expected_offset = entry.offset + 1
+        self._busy_count += was_idle and bool(queue.entries)
         queue.is_full = queue.queued_bytes >= self._share_bytes()
         return queue.is_full
 
@@ -184,13 +189,15 @@ class Queues:
             taken.next_offset = entry.offset + 1
             if queue.entries:
                 waiting.append(queue)
+            else:
+                self._busy_count -= 1
         for taken in batch.values():
             taken.claim.next_offset = taken.next_offset
         return list(batch.values())
 
     def _share_bytes(self) -> int:
         """Answer what one partition may hold: its own limit, or its share of all that this worker may hold."""
-        return min(self._partition_max_bytes, _QUEUED_BATCHES * self._batch_max_bytes // max(1, len(self._queues)))
+        return min(self._partition_max_bytes, _QUEUED_BATCHES * self._batch_max_bytes // max(1, self._busy_count))
 
 
 class DeadLetterLimit:

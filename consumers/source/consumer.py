@@ -173,7 +173,9 @@ class Source(ConsumerRebalanceListener):
                 self._consumer.pause(where)
                 # Any position keeps the client from asking for a committed one, which it would have to refuse.
                 self._consumer.seek(where, 0)
-            self._start(self._claim({Partition(*where) for where in assigned}))
+            partitions = {Partition(*where) for where in assigned}
+            logger.info("Assigned %d partitions: claiming them.", len(partitions))
+            self._start(self._claim(partitions))
         # aiokafka logs what a listener raises, and goes on.
         except Exception as error:  # noqa: BLE001
             self._failure = error

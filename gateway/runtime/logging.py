@@ -65,6 +65,9 @@ def set_up(log: Log) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log.format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=log.level, force=True)
+    if log.level != "DEBUG":
+        # At every rebalance it would list all partitions of all environments.
+        logging.getLogger("aiokafka").setLevel(logging.WARNING)
 
 
 def _rfc3339(record: logging.LogRecord) -> str:

@@ -51,11 +51,17 @@ def test_a_full_partition_is_paused_and_a_drained_one_resumed_once() -> None:
     assert queues.drained() == []
 
 
-def test_many_partitions_share_what_a_worker_may_hold() -> None:
-    partitions = [Partition("a", part) for part in range(8)]
-    queues = queues_of(*partitions, partition_max_bytes=1_000, batch_max_bytes=10)
-    assert queues.put(partitions[0], [entry(0, 10)])
-    assert not queues.put(partitions[1], [entry(0, 9)])
+def test_partitions_that_have_something_waiting_share_what_a_worker_may_hold() -> None:
+    busy, idle = [Partition("a", part) for part in range(8)], [Partition("b", part) for part in range(8)]
+    queues = queues_of(*busy, *idle, partition_max_bytes=1_000, batch_max_bytes=10)
+    assert not queues.put(busy[0], [entry(0, 79)])
+    assert not queues.put(busy[1], [entry(0, 39)])
+    assert queues.put(busy[1], [entry(1, 1)])
+    queues.drop(busy[0])
+    assert not queues.put(busy[1], [entry(2, 39)])
+    while queues.take():
+        pass
+    assert not queues.put(busy[2], [entry(0, 79)])
 
 
 def test_a_noisy_partition_does_not_keep_others_out_of_a_batch() -> None:
