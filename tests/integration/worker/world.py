@@ -121,6 +121,7 @@ class World:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
         self._processes: list[Process] = []
+        self._topics: list[str] = []
         self.settings = Settings(
             database=Database(url=database_url),
             kafka=Kafka(bootstrap=bootstrap),
@@ -145,12 +146,14 @@ class World:
             if process.is_running:
                 await process.kill()
         await self._producer.stop()
+        await self._admin.delete_topics(self._topics)
         await self._admin.close()
 
     async def environment(self, slug: str, partitions: int = 1) -> str:
         """Make an environment and its topic, as the control plane does: the topic first."""
         environment = new_ulid(now_ns())
         await self._admin.create_topics([NewTopic(topic_of(environment), partitions, 1)])
+        self._topics.append(topic_of(environment))
         await add_environment(self._connection, environment, slug, partitions)
         return environment
 
