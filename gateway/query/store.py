@@ -1,8 +1,14 @@
 """The read side's PostgreSQL: the queries, and one consistent look at their answers."""
 
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import Any, cast
+
 import asyncpg
 
-from gateway.runtime.postgres import UNREACHABLE, Connection, connect
+from gateway.query.columns import Source
+from gateway.runtime.postgres import UNREACHABLE, Connection, Pool, connect
 from gateway.runtime.settings import Database
 from schemas.errors import StoreTransient
 
@@ -24,6 +30,18 @@ ORDER BY a.slug, e.slug
 
 _OFFSETS = "SELECT topic, part, next_offset FROM ingest_offset"
 
+_MINUTE = """
+SELECT minute FROM (
+    SELECT minute, sum(sum(events)) OVER (ORDER BY minute {direction}) AS events_so_far
+    FROM events_by_minute
+    WHERE environment = $1 AND kind = $2 AND minute > date_trunc('minute', $3::timestamptz)
+      AND minute < date_trunc('minute', $4::timestamptz)
+    GROUP BY minute
+) AS counted
+WHERE events_so_far >= $5 ORDER BY minute {direction} LIMIT 1
+"""
+_PREFETCHED_ROWS = 50
+
 
 async def read_counts(database: Database) -> tuple[list[tuple[str, str, str, str]], dict[tuple[str, int], int]]:
     """Read, in one snapshot, what is stored and how far each partition was read.
@@ -37,11 +55,8 @@ async def read_counts(database: Database) -> tuple[list[tuple[str, str, str, str
     """
     connection = await connect(database)
     try:
-        return await _read(connection)
-    except asyncpg.UndefinedTableError as error:
-        raise StoreTransient(f"{error}. Run `axonpush migrate` first.") from error
-    except UNREACHABLE as error:
-        raise StoreTransient(f"PostgreSQL went away: {type(error).__name__}: {error}.") from error
+        with _translated():
+            return await _read(connection)
     finally:
         connection.terminate()
 
@@ -51,3 +66,69 @@ async def _read(connection: Connection) -> tuple[list[tuple[str, str, str, str]]
         counts = await connection.fetch(_COUNTS)
         offsets = await connection.fetch(_OFFSETS)
     return [(row[0], row[1], row[2], row[3]) for row in counts], {(row[0], row[1]): row[2] for row in offsets}
+
+
+class Tenant:
+    """What one organization may read, in one transaction: see `Reader.tenant`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, *arguments: object, max_bytes: int) -> tuple[list[tuple[Any, ...]], bool]:
+        """Run a query; answer its rows, at least one, until their texts make up `max_bytes`, and whether any was left.
+
+        Raises:
+            StoreTransient: PostgreSQL went away, or does not answer in time.
+        """
+        found: list[tuple[Any, ...]] = []
+        size_bytes = 0
+        with _translated():
+            async for record in self._connection.cursor(sql, *arguments, prefetch=_PREFETCHED_ROWS):
+                if found and size_bytes > max_bytes:
+                    return found, True
+                row = tuple(record.values())
+                size_bytes += sum(len(value) for value in row if isinstance(value, str))
+                found.append(row)
+        return found, False
+
+    async def minute_of(
+        self, environment: str, source: Source, since: datetime, until: datetime, *, events: int, is_newest_first: bool
+    ) -> datetime | None:
+        """Answer the minute up to which the whole minutes of a time hold so many events, None where they do not."""
+        sql = _MINUTE.format(direction="DESC" if is_newest_first else "ASC")
+        with _translated():
+            return await self._connection.fetchval(sql, environment, source.table, since, until, events)
+
+
+class Reader:
+    """Reads for tenants, over a pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def tenant(self, org_id: str) -> AsyncGenerator[Tenant]:
+        """Read as the role that sees only what belongs to an organization, all of it as of one moment.
+
+        Raises:
+            StoreTransient: PostgreSQL cannot be reached.
+        """
+        with _translated():
+            async with (
+                self._pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                await connection.execute("SET LOCAL ROLE axonpush_reader")
+                await connection.execute("SELECT set_config('axonpush.org_id', $1, true)", org_id)
+                yield Tenant(cast("Connection", connection))  # the pool's proxy, which its stubs call no connection
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    """Turn the driver's ways to say that PostgreSQL is away into the one error for it."""
+    try:
+        yield
+    except asyncpg.UndefinedTableError as error:
+        raise StoreTransient(f"{error}. Run `axonpush migrate` first.") from error
+    except UNREACHABLE as error:
+        raise StoreTransient(f"PostgreSQL went away: {type(error).__name__}: {error}.") from error

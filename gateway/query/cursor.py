@@ -1,0 +1,44 @@
+"""Where a page of events ends: the key of its last event, written as an opaque text; pure."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from schemas.errors import Unprocessable
+
+
+class Key(NamedTuple):
+    """What events are ordered by: receipt, then kind, request, and place in the table, which no insertion changes."""
+
+    received_at: datetime
+    kind: int
+    ingest_id: UUID
+    place: tuple[int, int]
+
+
+def write(key: Key) -> str:
+    """Write a key as a cursor."""
+    return urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def read(cursor: str) -> Key:
+    """Read a cursor.
+
+    Raises:
+        Unprocessable: it is none of ours.
+    """
+    try:
+        key = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=Key)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise _wrong() from error
+    block, offset = key.place
+    if key.received_at.tzinfo is not UTC or not (0 <= block < 1 << 32 and 0 <= offset < 1 << 16):
+        raise _wrong()
+    return key
+
+
+def _wrong() -> Unprocessable:
+    return Unprocessable("Field `after`: must be the `next` of an earlier page of this list.")

@@ -1,0 +1,182 @@
+"""What is stored, as the read side answers it: events of five kinds, and how they are asked for."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Raw, Struct
+
+# Numbers of nanoseconds are texts: as JSON numbers they lose digits in many clients, and OTLP's JSON has texts too.
+
+
+class EventKind(StrEnum):
+    """The kinds of stored events."""
+
+    SPAN = "span"
+    LOG = "log"
+    METRIC = "metric"
+    ERROR = "error"
+    ITEM = "item"
+
+
+class Order(StrEnum):
+    """In which order, by time of receipt, events are listed."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class EventsAsked(Struct, frozen=True, kw_only=True):
+    """Which events of an environment are asked for: received from `since` on and before `until`.
+
+    `trace_id` has 16 bytes. `after` is the `next` of an earlier answer, empty for the first.
+    """
+
+    kinds: tuple[EventKind, ...]
+    since: datetime
+    until: datetime
+    trace_id: bytes | None
+    order: Order
+    after: str
+    limit: int
+
+
+class _Event(Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind"):
+    """What all events have in common; ids are in hexadecimal digits."""
+
+    received_at: datetime
+    channel_id: int
+    ingest_id: str
+
+
+class _Telemetry(_Event, frozen=True, kw_only=True):
+    """What the kinds of OpenTelemetry have in common; `source` is the protocol that brought it."""
+
+    source: str
+    service_name: str | None
+    event_environment: str | None
+    scope_name: str | None
+    scope_version: str | None
+    resource: Raw | None
+    attributes: Raw | None
+    truncated: list[str] | None
+
+
+class SpanEvent(_Telemetry, frozen=True, kw_only=True, tag="span"):
+    """A span, of OpenTelemetry or of a Sentry transaction."""
+
+    trace_id: str | None
+    span_id: str | None
+    parent_span_id: str | None
+    trace_state: str | None
+    flags: int
+    name: str
+    span_kind: int
+    started_at: datetime
+    start_unix_nano: str
+    duration_nano: str
+    status_code: int
+    status_message: str | None
+    events: Raw | None
+    links: Raw | None
+    dropped_attributes_count: int
+    dropped_events_count: int
+    dropped_links_count: int
+    gen_ai_operation: str | None
+    gen_ai_provider: str | None
+    gen_ai_request_model: str | None
+    gen_ai_response_model: str | None
+    gen_ai_input_tokens: int | None
+    gen_ai_output_tokens: int | None
+    gen_ai_cached_tokens: int | None
+    gen_ai_reasoning_tokens: int | None
+    gen_ai_conversation_id: str | None
+    gen_ai_agent_name: str | None
+    gen_ai_tool_name: str | None
+    error_type: str | None
+
+
+class LogEvent(_Telemetry, frozen=True, kw_only=True, tag="log"):
+    """A log record."""
+
+    at: datetime
+    time_unix_nano: str | None
+    observed_unix_nano: str | None
+    severity_number: int
+    severity_text: str | None
+    event_name: str | None
+    body: Raw | None
+    trace_id: str | None
+    span_id: str | None
+    flags: int
+    dropped_attributes_count: int
+
+
+class MetricEvent(_Telemetry, frozen=True, kw_only=True, tag="metric"):
+    """A data point of a metric; `valueInt` is a text, as in OTLP's JSON."""
+
+    at: datetime
+    start_unix_nano: str | None
+    time_unix_nano: str
+    name: str
+    type: str
+    unit: str | None
+    description: str | None
+    temporality: int | None
+    monotonic: bool | None
+    value_double: float | None
+    value_int: str | None
+    histogram: Raw | None
+    exemplars: Raw | None
+    flags: int
+
+
+class ErrorEvent(_Event, frozen=True, kw_only=True, tag="error"):
+    """A Sentry event; `payload` is all of it."""
+
+    event_id: str
+    item_type: str
+    at: datetime
+    sent_at: datetime | None
+    platform: str | None
+    level: str
+    logger: str | None
+    transaction: str | None
+    server_name: str | None
+    release: str | None
+    dist: str | None
+    event_environment: str | None
+    sdk_name: str | None
+    sdk_version: str | None
+    type: str | None
+    value: str | None
+    culprit: str | None
+    handled: bool | None
+    trace_id: str | None
+    span_id: str | None
+    fingerprint: list[str] | None
+    grouping_hash: str
+    user: Raw | None
+    tags: Raw | None
+    payload: Raw | None
+    truncated: list[str] | None
+
+
+class ItemEvent(_Event, frozen=True, kw_only=True, tag="item"):
+    """An item of a Sentry envelope that has no kind of its own; `json` is its payload where that is JSON."""
+
+    event_id: str | None
+    item: int
+    type: str
+    headers: Raw | None
+    json: Raw | None
+    payload_size_bytes: int
+
+
+Event = SpanEvent | LogEvent | MetricEvent | ErrorEvent | ItemEvent
+
+
+class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part of the events that were asked for; `next` is the `after` of the part behind it, null at the end."""
+
+    items: list[Event]
+    next: str | None
