@@ -25,13 +25,17 @@ class User(Struct, frozen=True):
 
 
 class Child:
-    """A running child. `stop` asks it to end, and returns when nothing of it is left."""
+    """A running child. `stop` asks it to end, and returns when nothing of it is left.
+
+    A `companion` works for the child and is stopped before it.
+    """
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, leash: int, log: Path | None) -> None:
         self.name = name
         self._process = process
         self._leash: int | None = leash
         self._log = log
+        self.companion: Child | None = None
 
     @classmethod
     async def start(
@@ -96,6 +100,8 @@ class Child:
 
     async def stop(self) -> None:
         """Ask it to end, and wait until nothing of it is left; does nothing the second time."""
+        if self.companion is not None:
+            await self.companion.stop()
         self.let_go()
         await self._process.wait()
 
@@ -137,10 +143,9 @@ class Child:
         Raises:
             LocalError: it failed; the message shows the end of its log.
         """
-        try:
+        async with self.stopped_on_failure():
             code = await self.wait()
-        finally:
-            self.let_go()
+        self.let_go()
         if code:
             raise LocalError(f"{self.name} failed with exit code {code}.{self.tail()}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.local import jars, java
 from gateway.local.child import Child
+from gateway.local.class_archive import ClassArchive
 from gateway.local.datadir import DataDir
 from gateway.local.display import Display
 from gateway.local.ports import ReservedPort
@@ -50,9 +51,11 @@ async def start(data: DataDir, held: int, record_max_bytes: int, display: Displa
             await _format(data, held, command, env, _properties(*ports, data.kafka / "data.new", record_max_bytes))
             (data.kafka / "data.new").replace(folder)
         properties.write_text(_properties(*ports, folder, record_max_bytes), encoding="utf-8")
+        archive = ClassArchive(jars.cache_folder(), command, env)
+        class_list = data.kafka / "classes"
         child = await Child.start(
             "Kafka",
-            [*command, "kafka.Kafka", str(properties)],
+            [*command, *archive.options(class_list), "kafka.Kafka", str(properties)],
             log=data.log("kafka"),
             env=env,
             cwd=data.kafka,
@@ -60,6 +63,7 @@ async def start(data: DataDir, held: int, record_max_bytes: int, display: Displa
         )
         async with child.stopped_on_failure():
             await child.until(lambda: _accepts(ports[0].number), _START_TIMEOUT_SECONDS)
+            child.companion = await archive.make(class_list, data.log("kafka-class-archive"))
     finally:
         for port in ports:
             port.release()

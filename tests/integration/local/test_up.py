@@ -258,3 +258,15 @@ def test_a_child_that_dies_is_named_and_the_rest_is_stopped(folder: Path, up: Up
     assert "axonpush: Kafka ended with exit code 137. The end of" in printed
     assert running.process.returncode == 1
     assert not any(process.is_running() for process in running.tree)
+
+
+def test_servers_that_run_elsewhere_are_used(tmp_path: Path, empty_database_url: str, kafka_bootstrap: str) -> None:
+    running = Up(tmp_path, "--external-database", empty_database_url, "--external-kafka", kafka_bootstrap)
+    try:
+        assert running.ready["database_url"] == empty_database_url
+        assert running.ready["kafka_bootstrap"] == kafka_bootstrap
+        assert len(running.tree) == 4, "two keepers, edge and worker"
+        send(running.ready["ingest_url"], running.ready["api_keys"]["production"], "to servers elsewhere")
+    finally:
+        running.signal_group(signal.SIGTERM)
+    assert running.process.returncode == 0
