@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 
 from consumers import worker
-from gateway.control import calls, seed
+from gateway.control import handling, seed
 from gateway.control.service import Service
 from gateway.control.store import Store
 from gateway.edge.app import Edge
@@ -50,7 +50,7 @@ async def run_edge(settings: Settings, sock: socket.socket, *, on_ready: Callabl
         service = await stack.enter_async_context(_control(settings, peppers))
         readiness = Readiness(directory, publisher)
         ingest = Ingest(settings, directory, publisher, now_ns)
-        edge = Edge(ingest, functools.partial(calls.answer, service), readiness)
+        edge = Edge(ingest, functools.partial(handling.answer, service), readiness)
         async with asyncio.TaskGroup() as tasks:
             keeping_fresh = tasks.create_task(directory.run())
             await _serve(edge, settings, sock, stop, on_ready)
@@ -97,7 +97,7 @@ async def _control(settings: Settings, peppers: Peppers) -> AsyncGenerator[Servi
     pool = await open_pool(settings.database)
     topics = KafkaTopics(settings.kafka)
     try:
-        yield Service(store=Store(pool), topics=topics, peppers=peppers, clock=now_ns)
+        yield Service(store=Store(pool), topics=topics, peppers=peppers, clock=now_ns, previews=settings.previews)
     finally:
         await topics.close()
         await pool.close()

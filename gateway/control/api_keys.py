@@ -1,15 +1,24 @@
 """The rules of API keys (ak_)."""
 
-from msgspec import UNSET
+from collections.abc import Sequence
+
+from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
-from gateway.control import lookup, minting
+from gateway.control import access, confirmation, lookup, minting
+from gateway.control.confirmation import Impact
+from gateway.control.credential_types import ApiKey, ApiKeyQuery, CreateApiKey, MintedApiKey, UpdateApiKey
 from gateway.control.paging import bounds_of, page_of
+from gateway.control.permissions import Permission, Place
 from gateway.control.service import Principal, Service, check_expiry
-from gateway.control.types import ApiKey, ApiKeyQuery, App, CreateApiKey, Environment, MintedApiKey, Page, UpdateApiKey
+from gateway.control.types import App, Environment, Page
 from gateway.identity.tokens import hint_of
 from schemas.environment import Kind
-from schemas.errors import Conflict, NotFound, Unprocessable
+from schemas.errors import Conflict, Unprocessable
+
+
+class _Count(Struct, frozen=True):
+    keys: int
 
 
 async def create(service: Service, principal: Principal, body: CreateApiKey) -> MintedApiKey:
@@ -21,6 +30,9 @@ async def create(service: Service, principal: Principal, body: CreateApiKey) -> 
     """
     app = await lookup.app(service, principal, body.app_id)
     environment = await _environment_of(service, principal, app, body.environment_id)
+    access.require(principal, Permission.KEYS, access.place_of(environment))
+    if body.allow_environment_override:
+        await _check_override(service, principal, environment, body.override_environments)
     check_expiry(service, body.expires_at)
     text = minting.new_text(service, Kind.API_KEY, hint_of(environment.slug))
     grant = minting.Grant(
@@ -31,14 +43,22 @@ async def create(service: Service, principal: Principal, body: CreateApiKey) -> 
         override_environments=body.override_environments,
         expires_at=body.expires_at,
     )
-    row = await minting.insert(service, ApiKey, principal.org_id, text, grant)
+    row = await minting.insert(service, ApiKey, principal, text, grant)
+    service.request.note(row.id, environment_id=row.environment_id, after=row)
     return MintedApiKey(**asdict(row), key=text)
 
 
 async def listing(service: Service, principal: Principal, query: ApiKeyQuery) -> Page[ApiKey]:
-    """List the organization's keys, or those of one app or environment."""
+    """List the keys of the environments that the principal reaches, or those of one app or environment."""
+    access.require_somewhere(principal, Permission.SEE_KEYS)
     rows = await service.store.many(
-        ApiKey, "api_keys_page", principal.org_id, *bounds_of(query), query.app_id, query.environment_id
+        ApiKey,
+        "api_keys_page",
+        principal.org_id,
+        *bounds_of(query),
+        *access.reach(principal, Permission.SEE_KEYS),
+        query.app_id,
+        query.environment_id,
     )
     return page_of(rows, query)
 
@@ -51,32 +71,33 @@ async def update(service: Service, principal: Principal, key_id: str, body: Upda
         Conflict: the key is revoked.
         Unprocessable: the environment belongs to another app, or the expiry is over.
     """
-    given = {name: value for name, value in asdict(body).items() if value is not UNSET}
+    key, environment = await lookup.credential(service, principal, ApiKey, "api_key_to_change", key_id)
+    access.require(principal, Permission.KEYS, access.place_of(environment))
+    service.request.check_match(key)
+    if key.revoked_at is not None:
+        raise Conflict("This key is revoked and can no longer be changed; make another one.", reason="revoked")
+    wanted = replace(key, **{name: value for name, value in asdict(body).items() if value is not UNSET})
     if body.environment_id is not UNSET:
-        key = await lookup.api_key(service, principal, key_id)
         app = await lookup.app(service, principal, key.app_id)
-        await _environment_of(service, principal, app, body.environment_id)
+        environment = await _environment_of(service, principal, app, body.environment_id)
+        access.require(principal, Permission.KEYS, access.place_of(environment))
+    if wanted.allow_environment_override and _overrides(wanted) != _overrides(key):
+        await _check_override(service, principal, environment, wanted.override_environments)
     if body.expires_at is not UNSET:
         check_expiry(service, body.expires_at)
-    async with service.store.transaction() as queries:
-        key = await queries.one(ApiKey, "api_key_to_update", principal.org_id, key_id)
-        if key is None:
-            raise NotFound(f"There is no API key {key_id!r}.")
-        if key.revoked_at is not None:
-            raise Conflict("This key is revoked and can no longer be changed; make another one.", reason="revoked")
-        wanted = replace(key, **given)
-        changed = await queries.one(
-            ApiKey,
-            "update_api_key",
-            principal.org_id,
-            key_id,
-            wanted.environment_id,
-            wanted.name,
-            wanted.allow_environment_override,
-            wanted.override_environments,
-            wanted.expires_at,
-        )
+    changed = await service.store.one(
+        ApiKey,
+        "update_api_key",
+        principal.org_id,
+        key_id,
+        wanted.environment_id,
+        wanted.name,
+        wanted.allow_environment_override,
+        wanted.override_environments,
+        wanted.expires_at,
+    )
     assert changed is not None
+    service.request.note(key_id, environment_id=changed.environment_id, before=key, after=changed)
     return changed
 
 
@@ -84,12 +105,50 @@ async def revoke(service: Service, principal: Principal, key_id: str) -> ApiKey:
     """End a key for good; a second time changes nothing.
 
     Raises:
-        NotFound: the organization has no such key.
+        NotFound: the principal reaches no such key.
+        ConfirmationRequired: it is the last live key of an environment that asks for confirmation.
     """
+    key, environment = await lookup.credential(service, principal, ApiKey, "api_key_to_change", key_id)
+    access.require(principal, Permission.REVOKE, access.place_of(environment))
+    if environment.require_confirmation_for_destructive and await _is_last(service, principal, key):
+        await confirmation.confirm(service, principal, slug=environment.slug, impact=Impact(events=0, bytes=0, keys=1))
     row = await service.store.one(ApiKey, "revoke_credential", principal.org_id, key_id, Kind.API_KEY.value)
-    if row is None:
-        raise NotFound(f"There is no API key {key_id!r}.")
+    assert row is not None
+    service.request.note(key_id, environment_id=key.environment_id, before=key, after=row)
     return row
+
+
+async def _is_last(service: Service, principal: Principal, key: ApiKey) -> bool:
+    """Say whether a live key is the last one of its environment; other revocations there wait for this one."""
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= service.now()):
+        return False
+    await service.store.one(Environment, "environment_to_change", principal.org_id, key.environment_id)
+    others = await service.store.one(_Count, "other_live_keys", key.environment_id, key.id, service.now())
+    return others is not None and not others.keys
+
+
+def _overrides(key: ApiKey) -> tuple[bool, list[str] | None]:
+    return key.allow_environment_override, key.override_environments
+
+
+async def _check_override(
+    service: Service, principal: Principal, own: Environment, slugs: Sequence[str] | None
+) -> None:
+    """Check that the principal may let a key reach the environments that it could name, all of the app without a list.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    everywhere = Place(app_id=own.app_id)
+    places = {each.slug: access.place_of(each) for each in await _siblings(service, own)} if slugs else {}
+    # An environment that is made later is whoever's it is: only who may in the whole app can name it beforehand.
+    wanted = [everywhere] if slugs is None else [places.get(slug, everywhere) for slug in slugs]
+    for place in (access.place_of(own), *wanted):
+        access.require(principal, Permission.OVERRIDE, place)
+
+
+async def _siblings(service: Service, own: Environment) -> list[Environment]:
+    return await service.store.many(Environment, "environments_of_app", own.app_id)
 
 
 async def _environment_of(service: Service, principal: Principal, app: App, environment_id: str | None) -> Environment:

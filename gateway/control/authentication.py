@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from gateway.control.permissions import Binding
 from gateway.control.service import Principal, Service
 from gateway.identity.tokens import parse, verify
 from schemas.environment import Kind
@@ -16,6 +17,7 @@ class _Credential(Struct, frozen=True, rename="camel"):
     id: str
     kind: Kind
     org_id: str
+    member_id: str | None
     digest: bytes
     pepper_version: int
     expires_at: datetime | None
@@ -47,7 +49,9 @@ async def authenticate(service: Service, authorization: str | None) -> Principal
         raise Unauthenticated("This key is not known, or it was revoked or has expired.", reason="bad_credential")
     if known.kind is not Kind.MANAGEMENT_KEY:
         raise Forbidden(f"This call takes a management key (mk_…), not a key that begins with {known.kind.value}_.")
-    return Principal(org_id=known.org_id, credential_id=known.id)
+    bindings = await service.store.many(Binding, "bindings_of", known.org_id, known.id, known.member_id)
+    actor = f"member:{known.member_id}" if known.member_id else f"key:{known.id}"
+    return Principal(org_id=known.org_id, actor=actor, bindings=tuple(bindings))
 
 
 def _is_live(service: Service, text: str, known: _Credential) -> bool:

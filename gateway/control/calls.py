@@ -1,77 +1,158 @@
-"""The control plane's calls: one table of method, path, rule and types, and how a request runs through it.
+"""The control plane's calls: one table of method, path, rule, types and permission."""
 
-The table knows everything that a description of the interface needs: what a call takes and answers are the types of its
-rule's parameters. Nothing here knows HTTP beyond method, path, query and body; the edge adapts requests and replies.
-"""
-
-import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
-from urllib.parse import unquote
-
-import msgspec
-from msgspec import Struct
-
-from gateway.control import api_keys, apps, channels, environments, lookup, public_tokens
-from gateway.control.authentication import authenticate
-from gateway.control.service import Service
-from gateway.control.types import (
+from gateway.control import (
+    api_keys,
+    apps,
+    audit,
+    channels,
+    destruction,
+    environment_changes,
+    environments,
+    lookup,
+    management_keys,
+    members,
+    previews,
+    public_tokens,
+    roles,
+)
+from gateway.control.access_types import (
+    AuditQuery,
+    CreateManagementKey,
+    CreateMember,
+    CreateRole,
+    CreateRoleBinding,
+    RoleBindingQuery,
+    UpdateMember,
+)
+from gateway.control.call import Call
+from gateway.control.credential_types import (
     ApiKeyQuery,
     CreateApiKey,
-    CreateApp,
-    CreateChannel,
-    CreateEnvironment,
     CreatePublicToken,
-    Id,
-    Input,
-    PageQuery,
     PublicTokenQuery,
     UpdateApiKey,
 )
-from gateway.protocols.replies import Reply, problem
-from schemas.errors import GatewayError, Malformed, MethodNotAllowed, NotFound, Unprocessable
+from gateway.control.permissions import Permission
+from gateway.control.reading import read_path
+from gateway.control.types import (
+    CloneEnvironment,
+    CreateApp,
+    CreateChannel,
+    CreateEnvironment,
+    ExtendEnvironment,
+    PageQuery,
+    Preview,
+    UpdateApp,
+    UpdateChannel,
+    UpdateEnvironment,
+    UpsertPreview,
+)
+from schemas.errors import MethodNotAllowed, NotFound
 
 _CREATED = 201
-_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-# msgspec ends its sentence with the path of a wrong field; a missing or unknown one it names within.
-_PLACE = re.compile(r"^(?P<what>.*) - at `\$\.(?P<field>.*)`$", re.DOTALL)
-T = TypeVar("T")
+_EMPTY = 204
 
 
-class Call(Struct, frozen=True):
-    """One call.
-
-    `run` is given the service, the principal, the path's parameters in order, and then the decoded `body` or `query`,
-    whichever the call has.
-    """
-
-    method: str
-    pattern: str
-    run: Callable[..., Awaitable[Struct]]
-    body: type[Input] | None = None
-    query: type[Input] | None = None
-    status: int = 200
+def _preview_status(answer: Preview) -> int:
+    return _CREATED if answer.token else 200
 
 
+# fmt: off
 CALLS = (
-    Call("POST", "/apps", apps.create, body=CreateApp, status=_CREATED),
-    Call("GET", "/apps", apps.listing, query=PageQuery),
-    Call("GET", "/apps/{id}", lookup.app),
-    Call("POST", "/apps/{id}/environments", environments.create, body=CreateEnvironment, status=_CREATED),
-    Call("GET", "/apps/{id}/environments", environments.listing, query=PageQuery),
-    Call("GET", "/environments/{id}", lookup.environment),
-    Call("POST", "/apps/{id}/channels", channels.create, body=CreateChannel, status=_CREATED),
-    Call("GET", "/apps/{id}/channels", channels.listing, query=PageQuery),
-    Call("POST", "/api-keys", api_keys.create, body=CreateApiKey, status=_CREATED),
-    Call("GET", "/api-keys", api_keys.listing, query=ApiKeyQuery),
-    Call("GET", "/api-keys/{id}", lookup.api_key),
-    Call("PATCH", "/api-keys/{id}", api_keys.update, body=UpdateApiKey),
-    Call("POST", "/api-keys/{id}/revoke", api_keys.revoke),
-    Call("POST", "/public-tokens", public_tokens.create, body=CreatePublicToken, status=_CREATED),
-    Call("GET", "/public-tokens", public_tokens.listing, query=PublicTokenQuery),
-    Call("GET", "/public-tokens/{id}", lookup.public_token),
-    Call("POST", "/public-tokens/{id}/revoke", public_tokens.revoke),
+    Call(method="POST", pattern="/apps", run=apps.create, permission=Permission.APP, action="app.create",
+         body=CreateApp, status=_CREATED),
+    Call(method="GET", pattern="/apps", run=apps.listing, permission=Permission.SEE, query=PageQuery),
+    Call(method="GET", pattern="/apps/{id}", run=lookup.app, permission=Permission.SEE),
+    Call(method="PATCH", pattern="/apps/{id}", run=apps.update, permission=Permission.APP, action="app.update",
+         body=UpdateApp),
+    Call(method="DELETE", pattern="/apps/{id}", run=apps.delete, permission=Permission.APP, action="app.delete",
+         status=_EMPTY, confirms=True, refusals=(409,)),
+    Call(method="POST", pattern="/apps/{id}/environments", run=environments.create,
+         permission=Permission.ENVIRONMENT, action="environment.create", body=CreateEnvironment, status=_CREATED),
+    Call(method="GET", pattern="/apps/{id}/environments", run=environments.listing, permission=Permission.SEE,
+         query=PageQuery),
+    Call(method="PUT", pattern="/apps/{id}/environments/by-ref/{ref}", run=previews.upsert,
+         permission=Permission.PREVIEW, action="preview.upsert", body=UpsertPreview, status_of=_preview_status,
+         refusals=(409,)),
+    Call(method="DELETE", pattern="/apps/{id}/environments/by-ref/{ref}", run=previews.delete,
+         permission=Permission.PREVIEW, action="preview.delete", status=_EMPTY),
+    Call(method="GET", pattern="/environments/{id}", run=lookup.environment, permission=Permission.SEE),
+    Call(method="PATCH", pattern="/environments/{id}", run=environment_changes.update,
+         permission=Permission.ENVIRONMENT, action="environment.update", body=UpdateEnvironment, confirms=True,
+         refusals=(409, 410)),
+    Call(method="DELETE", pattern="/environments/{id}", run=destruction.delete, permission=Permission.ENVIRONMENT,
+         action="environment.delete", status=_EMPTY, confirms=True, refusals=(409,)),
+    Call(method="POST", pattern="/environments/{id}/clone", run=environment_changes.clone,
+         permission=Permission.ENVIRONMENT, action="environment.clone", body=CloneEnvironment, status=_CREATED),
+    Call(method="POST", pattern="/environments/{id}/make-default", run=environment_changes.make_default,
+         permission=Permission.PROTECT, action="environment.make_default"),
+    Call(method="POST", pattern="/environments/{id}/pause", run=environment_changes.pause,
+         permission=Permission.ENVIRONMENT, action="environment.pause", refusals=(410,)),
+    Call(method="POST", pattern="/environments/{id}/resume", run=environment_changes.resume,
+         permission=Permission.ENVIRONMENT, action="environment.resume", refusals=(410,)),
+    Call(method="POST", pattern="/environments/{id}/archive", run=environment_changes.archive,
+         permission=Permission.ENVIRONMENT, action="environment.archive", refusals=(410,)),
+    Call(method="POST", pattern="/environments/{id}/restore", run=environment_changes.restore,
+         permission=Permission.ENVIRONMENT, action="environment.restore", refusals=(410,)),
+    Call(method="POST", pattern="/environments/{id}/extend", run=environment_changes.extend,
+         permission=Permission.PREVIEW, action="environment.extend", body=ExtendEnvironment, refusals=(410,)),
+    Call(method="POST", pattern="/environments/{id}/wipe", run=destruction.wipe, permission=Permission.WIPE,
+         action="environment.wipe", confirms=True),
+    Call(method="POST", pattern="/apps/{id}/channels", run=channels.create, permission=Permission.CHANNEL,
+         action="channel.create", body=CreateChannel, status=_CREATED),
+    Call(method="GET", pattern="/apps/{id}/channels", run=channels.listing, permission=Permission.SEE,
+         query=PageQuery),
+    Call(method="PATCH", pattern="/channels/{id}", run=channels.update, permission=Permission.CHANNEL,
+         action="channel.update", body=UpdateChannel),
+    Call(method="DELETE", pattern="/channels/{id}", run=channels.delete, permission=Permission.WIPE,
+         action="channel.delete", status=_EMPTY, confirms=True, refusals=(409,)),
+    Call(method="POST", pattern="/api-keys", run=api_keys.create, permission=Permission.KEYS, action="key.create",
+         body=CreateApiKey, status=_CREATED, refusals=(404,)),
+    Call(method="GET", pattern="/api-keys", run=api_keys.listing, permission=Permission.SEE_KEYS, query=ApiKeyQuery),
+    Call(method="GET", pattern="/api-keys/{id}", run=lookup.api_key, permission=Permission.SEE_KEYS),
+    Call(method="PATCH", pattern="/api-keys/{id}", run=api_keys.update, permission=Permission.KEYS,
+         action="key.update", body=UpdateApiKey, refusals=(409,)),
+    Call(method="POST", pattern="/api-keys/{id}/revoke", run=api_keys.revoke, permission=Permission.REVOKE,
+         action="key.revoke", confirms=True),
+    Call(method="POST", pattern="/public-tokens", run=public_tokens.create, permission=Permission.KEYS,
+         action="token.create", body=CreatePublicToken, status=_CREATED, refusals=(404,)),
+    Call(method="GET", pattern="/public-tokens", run=public_tokens.listing, permission=Permission.SEE_KEYS,
+         query=PublicTokenQuery),
+    Call(method="GET", pattern="/public-tokens/{id}", run=lookup.public_token, permission=Permission.SEE_KEYS),
+    Call(method="POST", pattern="/public-tokens/{id}/revoke", run=public_tokens.revoke,
+         permission=Permission.REVOKE, action="token.revoke"),
+    Call(method="POST", pattern="/members", run=members.create, permission=Permission.ACCESS,
+         action="member.create", body=CreateMember, status=_CREATED),
+    Call(method="GET", pattern="/members", run=members.listing, permission=Permission.ACCESS, query=PageQuery),
+    Call(method="GET", pattern="/members/{id}", run=members.member, permission=Permission.ACCESS),
+    Call(method="PATCH", pattern="/members/{id}", run=members.update, permission=Permission.ACCESS,
+         action="member.update", body=UpdateMember, refusals=(409,)),
+    Call(method="DELETE", pattern="/members/{id}", run=members.remove, permission=Permission.ACCESS,
+         action="member.remove", status=_EMPTY, refusals=(409,)),
+    Call(method="POST", pattern="/roles", run=roles.create, permission=Permission.ACCESS, action="role.create",
+         body=CreateRole, status=_CREATED),
+    Call(method="GET", pattern="/roles", run=roles.listing, permission=Permission.ACCESS, query=PageQuery),
+    Call(method="GET", pattern="/roles/{id}", run=roles.role, permission=Permission.ACCESS),
+    Call(method="DELETE", pattern="/roles/{id}", run=roles.delete, permission=Permission.ACCESS,
+         action="role.delete", status=_EMPTY, refusals=(409,)),
+    Call(method="POST", pattern="/role-bindings", run=roles.bind, permission=Permission.ACCESS,
+         action="binding.create", body=CreateRoleBinding, status=_CREATED, refusals=(404,)),
+    Call(method="GET", pattern="/role-bindings", run=roles.bindings, permission=Permission.ACCESS,
+         query=RoleBindingQuery),
+    Call(method="DELETE", pattern="/role-bindings/{id}", run=roles.unbind, permission=Permission.ACCESS,
+         action="binding.delete", status=_EMPTY, refusals=(409,)),
+    Call(method="POST", pattern="/management-keys", run=management_keys.create, permission=Permission.ACCESS,
+         action="management_key.create", body=CreateManagementKey, status=_CREATED, refusals=(404,)),
+    Call(method="GET", pattern="/management-keys", run=management_keys.listing, permission=Permission.ACCESS,
+         query=PageQuery),
+    Call(method="GET", pattern="/management-keys/{id}", run=management_keys.management_key,
+         permission=Permission.ACCESS),
+    Call(method="POST", pattern="/management-keys/{id}/revoke", run=management_keys.revoke,
+         permission=Permission.ACCESS, action="management_key.revoke"),
+    Call(method="GET", pattern="/audit", run=audit.listing, permission=Permission.AUDIT, query=AuditQuery),
+    Call(method="GET", pattern="/audit/head", run=audit.head, permission=Permission.AUDIT),
 )
+# fmt: on
 
 
 def match(method: str, path: str) -> tuple[Call, dict[str, str]]:
@@ -85,7 +166,7 @@ def match(method: str, path: str) -> tuple[Call, dict[str, str]]:
         NotFound: no call has this path.
         MethodNotAllowed: one has, with another method.
     """
-    matching = [(call, params) for call in CALLS if (params := _params(call.pattern, path)) is not None]
+    matching = [(call, params) for call in CALLS if (params := read_path(call.pattern, path)) is not None]
     for call, params in matching:
         if call.method == method:
             return call, params
@@ -93,100 +174,3 @@ def match(method: str, path: str) -> tuple[Call, dict[str, str]]:
         allowed = tuple(call.method for call, _ in matching)
         raise MethodNotAllowed(f"This path takes {', '.join(allowed)}.", allowed=allowed)
     raise NotFound("There is no call with this path.")
-
-
-async def answer(
-    service: Service, method: str, path: str, *, authorization: str | None, query: Mapping[str, str], body: bytes
-) -> Reply:
-    """Find and run the call of a request; see `match` and `handle`."""
-    try:
-        call, params = match(method, path)
-    except GatewayError as error:
-        return problem(error)
-    return await handle(service, call, params, authorization=authorization, query=query, body=body)
-
-
-async def handle(
-    service: Service,
-    call: Call,
-    params: Mapping[str, str],
-    *,
-    authorization: str | None,
-    query: Mapping[str, str],
-    body: bytes,
-) -> Reply:
-    """Run a call and answer it; every failure that has a name becomes a problem body (RFC 9457).
-
-    Args:
-        service: the parts of the control plane.
-        call: what `match` found.
-        params: the path's parameters, from `match`.
-        authorization: `Bearer mk_…` or the bare key.
-        query: the decoded query.
-        body: the body, not compressed.
-    """
-    try:
-        principal = await authenticate(service, authorization)
-        arguments: list[object] = [_path_id(value) for value in params.values()]
-        if call.body is not None:
-            arguments.append(read_body(call.body, body))
-        if call.query is not None:
-            arguments.append(read_query(call.query, query))
-        answer = await call.run(service, principal, *arguments)
-    except GatewayError as error:
-        return problem(error)
-    return Reply(status=call.status, headers=_HEADERS, body=msgspec.json.encode(answer))
-
-
-def read_body(body_type: type[T], body: bytes) -> T:
-    """Read a request body.
-
-    Raises:
-        Malformed: it is no JSON.
-        Unprocessable: a field is wrong, missing or unknown; the message names it.
-    """
-    try:
-        return msgspec.json.decode(body, type=body_type)
-    except msgspec.ValidationError as error:
-        raise _field_error(error) from error
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Malformed(f"The body is no JSON object: {error}.") from error
-
-
-def read_query(query_type: type[T], query: Mapping[str, str]) -> T:
-    """Read a query; raises as `read_body`."""
-    try:
-        return msgspec.convert(dict(query), type=query_type, strict=False)
-    except msgspec.ValidationError as error:
-        raise _field_error(error) from error
-
-
-def _field_error(error: msgspec.ValidationError) -> Unprocessable:
-    """Put the field's name in front of what is wrong with it."""
-    found = _PLACE.match(str(error))
-    if found is None:
-        return Unprocessable(f"{error}.")
-    what = found["what"]
-    return Unprocessable(f"Field `{found['field']}`: {what[0].lower()}{what[1:]}.")
-
-
-def _path_id(value: str) -> str:
-    """Let no character through that PostgreSQL refuses in a text: nothing has such an id."""
-    try:
-        return msgspec.convert(value, Id)
-    except msgspec.ValidationError:
-        raise NotFound("Nothing has this id.") from None
-
-
-def _params(pattern: str, path: str) -> dict[str, str] | None:
-    """Answer the parameters if the path fits the pattern, segment by segment."""
-    names, segments = pattern.split("/"), path.split("/")
-    if len(names) != len(segments):
-        return None
-    params: dict[str, str] = {}
-    for name, segment in zip(names, segments, strict=True):
-        if name.startswith("{") and segment:
-            params[name[1:-1]] = unquote(segment)
-        elif name != segment:
-            return None
-    return params

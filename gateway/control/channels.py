@@ -1,11 +1,15 @@
 """The rules of channels."""
 
-from gateway.control import lookup
+from msgspec import UNSET
+
+from gateway.control import access, confirmation, lookup
+from gateway.control.confirmation import Impact
 from gateway.control.paging import bounds_of, page_of
+from gateway.control.permissions import Permission, Place
 from gateway.control.service import Principal, Service, slug_from
 from gateway.control.store import Queries
-from gateway.control.types import Channel, CreateChannel, Page, PageQuery
-from schemas.errors import Conflict
+from gateway.control.types import App, Channel, CreateChannel, Environment, Page, PageQuery, UpdateChannel
+from schemas.errors import Conflict, DirectoryUnavailable
 
 
 async def create(service: Service, principal: Principal, app_id: str, body: CreateChannel) -> Channel:
@@ -17,7 +21,10 @@ async def create(service: Service, principal: Principal, app_id: str, body: Crea
         Unprocessable: no slug can be made from the name.
     """
     app = await lookup.app(service, principal, app_id)
-    return await insert(service.store, app.id, body)
+    access.require(principal, Permission.CHANNEL, Place(app_id=app.id))
+    channel = await insert(service.store, app.id, body)
+    service.request.note(str(channel.id), after=channel)
+    return channel
 
 
 async def listing(service: Service, principal: Principal, app_id: str, query: PageQuery) -> Page[Channel]:
@@ -29,6 +36,58 @@ async def listing(service: Service, principal: Principal, app_id: str, query: Pa
     app = await lookup.app(service, principal, app_id)
     rows = await service.store.many(Channel, "channels_page", app.id, *bounds_of(query))
     return page_of(rows, query)
+
+
+async def update(service: Service, principal: Principal, channel_id: str, body: UpdateChannel) -> Channel:
+    """Change a channel's name.
+
+    Raises:
+        NotFound: the organization has no such channel.
+        PreconditionFailed: it was changed meanwhile.
+    """
+    current = await lookup.channel_to_change(service, principal, channel_id)
+    access.require(principal, Permission.CHANNEL, Place(app_id=current.app_id))
+    service.request.check_match(current)
+    name = current.name if body.name is UNSET else body.name
+    changed = await service.store.one(Channel, "update_channel", current.id, name)
+    assert changed is not None
+    service.request.note(channel_id, before=current, after=changed)
+    return changed
+
+
+async def delete(service: Service, principal: Principal, channel_id: str) -> None:
+    """Close a channel for good and revoke its tokens; its events stay for as long as their environments keep them.
+
+    Raises:
+        NotFound: the organization has no such channel.
+        Conflict: it is the app's default one.
+        ConfirmationRequired: an environment of its app asks for confirmation.
+    """
+    channel = await lookup.channel_to_change(service, principal, channel_id)
+    environments = await service.store.many(Environment, "environments_of_app", channel.app_id)
+    place = Place(app_id=channel.app_id, is_production=any(each.is_production for each in environments))
+    access.require(principal, Permission.WIPE, place)
+    app = await service.store.one(App, "app_to_change", principal.org_id, channel.app_id)
+    if app is None or app.default_channel_id == channel.id:
+        raise Conflict("This is the app's default channel; make another one the default first.", reason="default")
+    if any(each.require_confirmation_for_destructive for each in environments):
+        impact = await _stored(service, channel, [each.id for each in environments])
+        await confirmation.confirm(service, principal, slug=channel.slug, impact=impact)
+    await service.store.run("delete_channel", channel.id, service.now())
+    service.request.note(channel_id, before=channel)
+
+
+async def _stored(service: Service, channel: Channel, environment_ids: list[str]) -> Impact:
+    """Count what is filed under a channel; where that takes too long, answer what the app's environments hold."""
+    try:
+        async with service.store.transaction() as queries:
+            await queries.run("hurry")
+            impact = await queries.one(Impact, "stored_in_channel", environment_ids, channel.id)
+            await queries.run("hurry_no_more")
+    except DirectoryUnavailable:
+        return await confirmation.stored(service, environment_ids)
+    assert impact is not None
+    return impact
 
 
 async def insert(queries: Queries, app_id: str, body: CreateChannel) -> Channel:

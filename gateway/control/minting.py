@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from gateway.control.service import Service
+from gateway.control.service import Principal, Service
 from gateway.identity.tokens import SECRET_BYTES, digest, mint, parse
 from gateway.runtime.ids import new_ulid
 from schemas.environment import Kind
@@ -22,6 +22,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     app_id: str | None = None
     environment_id: str | None = None
     channel_id: int | None = None
+    member_id: str | None = None
     name: str
     allow_environment_override: bool = False
     override_environments: list[str] | None = None
@@ -34,7 +35,7 @@ def new_text(service: Service, kind: Kind, hint: str) -> str:
     return mint(kind, hint, new_ulid(service.clock()), secrets.token_bytes(SECRET_BYTES))
 
 
-async def insert(service: Service, row_type: type[T], org_id: str, text: str, grant: Grant) -> T:
+async def insert(service: Service, row_type: type[T], principal: Principal, text: str, grant: Grant) -> T:
     """Store a credential under its text's id and answer its row."""
     parsed = parse(text)
     assert parsed is not None
@@ -42,13 +43,14 @@ async def insert(service: Service, row_type: type[T], org_id: str, text: str, gr
     row = await service.store.one(
         row_type,
         "insert_credential",
-        org_id,
+        principal.org_id,
         parsed.id,
         parsed.kind.value,
         digest(text, service.peppers.by_version[version]),
         version,
         text.split("_")[1],
         text[-_LAST_LENGTH:],
+        principal.actor,
         *astuple(grant),
     )
     assert row is not None

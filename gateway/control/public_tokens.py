@@ -2,13 +2,15 @@
 
 from msgspec.structs import asdict
 
-from gateway.control import lookup, minting
+from gateway.control import access, lookup, minting
+from gateway.control.credential_types import CreatePublicToken, MintedPublicToken, PublicToken, PublicTokenQuery
 from gateway.control.paging import bounds_of, page_of
+from gateway.control.permissions import Permission
 from gateway.control.service import Principal, Service, check_expiry
-from gateway.control.types import CreatePublicToken, MintedPublicToken, Page, PublicToken, PublicTokenQuery
+from gateway.control.types import Page
 from gateway.identity.tokens import hint_of
 from schemas.environment import Kind
-from schemas.errors import NotFound, Unprocessable
+from schemas.errors import Unprocessable
 
 
 async def create(service: Service, principal: Principal, body: CreatePublicToken) -> MintedPublicToken:
@@ -22,6 +24,7 @@ async def create(service: Service, principal: Principal, body: CreatePublicToken
     environment = await lookup.environment(service, principal, body.environment_id)
     if environment.app_id != channel.app_id:
         raise Unprocessable("Field `environmentId`: this environment belongs to another app than the channel.")
+    access.require(principal, Permission.KEYS, access.place_of(environment))
     check_expiry(service, body.expires_at)
     text = minting.new_text(service, Kind.PUBLIC_TOKEN, hint_of(environment.slug))
     grant = minting.Grant(
@@ -32,17 +35,20 @@ async def create(service: Service, principal: Principal, body: CreatePublicToken
         origins=body.origins,
         expires_at=body.expires_at,
     )
-    row = await minting.insert(service, PublicToken, principal.org_id, text, grant)
+    row = await minting.insert(service, PublicToken, principal, text, grant)
+    service.request.note(row.id, environment_id=row.environment_id, after=row)
     return MintedPublicToken(**asdict(row), token=text)
 
 
 async def listing(service: Service, principal: Principal, query: PublicTokenQuery) -> Page[PublicToken]:
-    """List the organization's tokens, or those of one app, environment or channel."""
+    """List the tokens of the environments that the principal reaches, or of one app, environment or channel."""
+    access.require_somewhere(principal, Permission.SEE_KEYS)
     rows = await service.store.many(
         PublicToken,
         "public_tokens_page",
         principal.org_id,
         *bounds_of(query),
+        *access.reach(principal, Permission.SEE_KEYS),
         query.app_id,
         query.environment_id,
         query.channel_id,
@@ -54,9 +60,11 @@ async def revoke(service: Service, principal: Principal, token_id: str) -> Publi
     """End a token for good; a second time changes nothing.
 
     Raises:
-        NotFound: the organization has no such token.
+        NotFound: the principal reaches no such token.
     """
+    token, environment = await lookup.credential(service, principal, PublicToken, "public_token_to_change", token_id)
+    access.require(principal, Permission.REVOKE, access.place_of(environment))
     row = await service.store.one(PublicToken, "revoke_credential", principal.org_id, token_id, Kind.PUBLIC_TOKEN.value)
-    if row is None:
-        raise NotFound(f"There is no public token {token_id!r}.")
+    assert row is not None
+    service.request.note(token_id, environment_id=token.environment_id, before=token, after=row)
     return row

@@ -4,8 +4,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from gateway.control import apps, environments, minting
-from gateway.control.service import Principal, Service
+from gateway.control import apps, environments, minting, roles
+from gateway.control.access_types import RoleBinding
+from gateway.control.paging import bounds_of
+from gateway.control.permissions import Base, Scope
+from gateway.control.service import Principal, Service, system
 from gateway.control.types import App, CreateApp, Environment, PageQuery
 from gateway.identity.tokens import hint_of, parse, verify
 from gateway.runtime.ids import new_ulid
@@ -14,6 +17,8 @@ from schemas.environment import Kind
 _ORG_SLUG = "default"
 _APP = CreateApp(name="Default", slug="default")
 _ADMIN_HINT = "admin"
+_APPS_MAX_COUNT = 1000
+_FIRST = bounds_of(PageQuery(limit=1))
 _SLUGS_WITH_KEY = ("production", "development")
 
 
@@ -50,9 +55,9 @@ async def seed(service: Service, *, secrets: SeedSecrets) -> Seeded:
         StreamUnavailable: the topics cannot be made.
         DirectoryUnavailable: PostgreSQL cannot be reached.
     """
-    principal = Principal(org_id=await _org_id(service), credential_id="")
+    principal = system(await _org_id(service))
     await service.store.run("number_channels_from_one")
-    app = await apps.by_slug(service, principal, _APP.slug or "") or await apps.create(service, principal, _APP)
+    app = await _app(service, principal)
     assert app.default_channel_id is not None
     # The stream may be younger than the database.
     await environments.ensure_topics(service, await service.store.many(Environment, "live_environments"))
@@ -64,7 +69,15 @@ async def seed(service: Service, *, secrets: SeedSecrets) -> Seeded:
             api_keys[each.slug] = await _issue(service, principal, api_keys.get(each.slug, ""), text, grant)
     text = minting.new_text(service, Kind.MANAGEMENT_KEY, _ADMIN_HINT)
     management_key = await _issue(service, principal, secrets.management_key, text, minting.Grant(name="seeded"))
+    await _make_administrator(service, principal, management_key)
     return Seeded(app=app, channel_id=app.default_channel_id, secrets=SeedSecrets(api_keys, management_key))
+
+
+async def _app(service: Service, principal: Principal) -> App:
+    """Answer the app that was seeded, or where that was deleted the oldest one; make it where there is none."""
+    known = (await apps.listing(service, principal, PageQuery(limit=_APPS_MAX_COUNT))).items
+    seeded = [app for app in known if app.slug == _APP.slug]
+    return (seeded or known)[0] if known else await apps.create(service, principal, _APP)
 
 
 async def _org_id(service: Service) -> str:
@@ -87,5 +100,14 @@ async def _issue(service: Service, principal: Principal, kept: str, new: str, gr
     if known and known.revoked_at is None and verify(kept, known.digest, known.pepper_version, service.peppers):
         return kept
     text = new if known or not parsed else kept
-    await minting.insert(service, _Issued, principal.org_id, text, grant)
+    await minting.insert(service, _Issued, principal, text, grant)
     return text
+
+
+async def _make_administrator(service: Service, principal: Principal, management_key: str) -> None:
+    """Give the seeded key its role, unless it has any: it may have been given another one since."""
+    parsed = parse(management_key)
+    assert parsed is not None
+    holder = roles.Holder(None, parsed.id)
+    if not await service.store.many(RoleBinding, "role_bindings_page", principal.org_id, *_FIRST, None, parsed.id):
+        await roles.give(service, principal, holder, role_slug=Base.ADMIN, scope=Scope.ORGANIZATION, target=None)

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from gateway.control.store import Store
+from gateway.control.permissions import Base, Binding, Scope
+from gateway.control.requests import Request
+from gateway.control.store import Queries
 from gateway.identity.tokens import Peppers
 from gateway.runtime.clock import Clock
+from gateway.runtime.settings import Previews
 from gateway.stream.abstract import Topics
 from schemas.errors import Unprocessable
 
@@ -17,12 +20,17 @@ _SLUG_MAX_LENGTH = 40
 
 
 class Service(Struct, frozen=True):
-    """The parts that the rules need; the rules themselves stand by subject in the modules beside this one."""
+    """The parts that the rules need; the rules themselves stand by subject in the modules beside this one.
 
-    store: Store
+    A call that changes something gets one of its own: `store` is the transaction, `request` what it says besides.
+    """
+
+    store: Queries
     topics: Topics
     peppers: Peppers
     clock: Clock
+    previews: Previews = Previews()
+    request: Request = Request()
 
     def now(self) -> datetime:
         """Answer the time in UTC, to the microsecond as PostgreSQL keeps it."""
@@ -30,10 +38,16 @@ class Service(Struct, frozen=True):
 
 
 class Principal(Struct, frozen=True):
-    """Who asks: everything that is found or made belongs to this organization."""
+    """Who asks: everything that is found or made belongs to this organization, within these bindings."""
 
     org_id: str
-    credential_id: str
+    actor: str
+    bindings: tuple[Binding, ...]
+
+
+def system(org_id: str) -> Principal:
+    """Answer the gateway itself, where nobody asked: the first start, and the reaper."""
+    return Principal(org_id=org_id, actor="system", bindings=(Binding(Base.ADMIN, Scope.ORGANIZATION),))
 
 
 def slug_from(name: str, slug: str | None) -> str:
@@ -42,10 +56,15 @@ def slug_from(name: str, slug: str | None) -> str:
     Raises:
         Unprocessable: there is none, and the name has no character for it.
     """
-    made = slug or re.sub(r"[^a-z0-9]+", "-", name.lower())[:_SLUG_MAX_LENGTH].strip("-")
+    made = slug or slugged(name)
     if not made:
         raise Unprocessable("Field `slug`: none can be made from this name; give one of a-z, 0-9 and -.")
     return made
+
+
+def slugged(text: str) -> str:
+    """Write a text as a slug, empty where it has no character for one."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_SLUG_MAX_LENGTH].strip("-")
 
 
 def check_expiry(service: Service, expires_at: datetime | None) -> None:

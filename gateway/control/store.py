@@ -1,11 +1,12 @@
 """The control plane's store: runs the named queries of `queries.sql` and answers structs."""
 
 import re
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib.resources import files
 from typing import Any, Protocol, TypeVar
 
+import asyncpg
 from msgspec import Struct, convert
 
 from gateway.runtime.postgres import UNREACHABLE, Pool
@@ -16,9 +17,13 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def _read_queries() -> dict[str, str]:
-    """Read `queries.sql`: each query stands below a line `-- name: …`."""
-    parts = _NAME.split(files("gateway.control").joinpath("queries.sql").read_text(encoding="utf-8"))
-    return dict(zip(parts[1::2], (sql.strip() for sql in parts[2::2]), strict=True))
+    """Read the `.sql` files beside this module: each query stands below a line `-- name: …`."""
+    found: dict[str, str] = {}
+    for file in files("gateway.control").iterdir():
+        if file.name.endswith(".sql"):
+            parts = _NAME.split(file.read_text(encoding="utf-8"))
+            found |= dict(zip(parts[1::2], (sql.strip() for sql in parts[2::2]), strict=True))
+    return found
 
 
 # Read with the module: the event loop must not wait for a file.
@@ -35,8 +40,9 @@ class _Executor(Protocol):
 class Queries:
     """Runs queries on a pool, each in a transaction of its own, or on a connection in the transaction that it is in."""
 
-    def __init__(self, executor: _Executor) -> None:
+    def __init__(self, executor: _Executor, transaction: Callable[[], AbstractAsyncContextManager["Queries"]]) -> None:
         self._executor = executor
+        self._transaction = transaction
 
     async def many(self, row_type: type[T], name: str, *arguments: object) -> list[T]:
         """Run a query and answer its rows.
@@ -55,25 +61,37 @@ class Queries:
         rows = await self.many(row_type, name, *arguments)
         return rows[0] if rows else None
 
-    async def run(self, name: str) -> None:
-        """Run a statement without arguments and without an answer; raises as `many`."""
+    async def run(self, name: str, *arguments: object) -> None:
+        """Run a statement without an answer; raises as `many`."""
         with _translated():
-            await self._executor.execute(_QUERIES[name])
+            await self._executor.execute(_QUERIES[name], *arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator["Queries"]:
+        """Give queries that stand or fall together: an exception undoes them all, and no more than them."""
+        with _translated():
+            async with self._transaction() as queries:
+                yield queries
 
 
 class Store(Queries):
-    """The queries over a pool, and transactions of several."""
+    """The queries over a pool."""
 
     def __init__(self, pool: Pool) -> None:
-        super().__init__(pool)
         self._pool = pool
+        super().__init__(pool, self._begin)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Queries]:
-        """Give queries that stand or fall together: an exception undoes them all."""
-        with _translated():
-            async with self._pool.acquire() as connection, connection.transaction():
-                yield Queries(connection)
+    async def _begin(self) -> AsyncGenerator[Queries]:
+        async with self._pool.acquire() as connection:
+
+            @asynccontextmanager
+            async def begin() -> AsyncGenerator[Queries]:
+                async with connection.transaction():
+                    yield Queries(connection, begin)
+
+            async with begin() as queries:
+                yield queries
 
 
 @contextmanager
@@ -84,3 +102,7 @@ def _translated() -> Generator[None]:
     except UNREACHABLE as error:
         msg = "The directory of apps and keys cannot be reached now. Try again in a moment."
         raise DirectoryUnavailable(msg) from error
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        raise DirectoryUnavailable(
+            "Others are working on the same now. Try again in a moment.", reason="busy"
+        ) from error

@@ -14,12 +14,15 @@ Slug = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$(?!\n)", description="1 to
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 Color = Annotated[str, Meta(pattern=r"^#[0-9A-Fa-f]{6}$(?!\n)", description="#RRGGBB")]
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
-Origin = Annotated[str, Meta(max_length=300, pattern=r"^https?://[^/\s\x00-\x1f]+$(?!\n)", description="scheme://host")]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a time zone.")]
+Ref = Annotated[
+    str,
+    Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)", description="acme/shop#42, for example."),
+]
+ChannelId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+TtlSeconds = Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)]
 Partitions = Annotated[int, Meta(ge=1, le=1000)]
 RetentionDays = Annotated[int, Meta(ge=1, le=3650)]
-Slugs = Annotated[list[Slug], Meta(max_length=1000)]
-Origins = Annotated[list[Origin], Meta(max_length=100)]
 
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -46,6 +49,7 @@ class Environment(Answer, frozen=True, kw_only=True):
 
     id: str
     app_id: str
+    tier: str
     slug: str
     name: str
     color: str
@@ -53,9 +57,13 @@ class Environment(Answer, frozen=True, kw_only=True):
     is_ephemeral: bool
     expires_at: datetime | None
     require_confirmation_for_destructive: bool
+    delete_protected: bool
     ingest: Ingest
     partitions: int
     retention_days: int
+    source_ref: str | None
+    version: int
+    created_by: str | None
     created_at: datetime
 
 
@@ -67,50 +75,6 @@ class Channel(Answer, frozen=True, kw_only=True):
     slug: str
     name: str
     created_at: datetime
-
-
-class ApiKey(Answer, frozen=True, kw_only=True):
-    """An API key; its text is answered once, when it is made."""
-
-    id: str
-    app_id: str
-    environment_id: str
-    name: str
-    allow_environment_override: bool
-    override_environments: list[str] | None
-    hint: str
-    last4: str
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    created_at: datetime
-
-
-class MintedApiKey(ApiKey, frozen=True, kw_only=True):
-    """An API key that was just made."""
-
-    key: str
-
-
-class PublicToken(Answer, frozen=True, kw_only=True):
-    """A public token, for browsers; its text is answered once, when it is made."""
-
-    id: str
-    app_id: str
-    environment_id: str
-    channel_id: int
-    name: str
-    origins: list[str]
-    hint: str
-    last4: str
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    created_at: datetime
-
-
-class MintedPublicToken(PublicToken, frozen=True, kw_only=True):
-    """A public token that was just made."""
-
-    token: str
 
 
 class Page(Answer, Generic[T], frozen=True, kw_only=True):
@@ -127,18 +91,74 @@ class CreateApp(Input, frozen=True, kw_only=True):
     slug: Slug | None = None
 
 
+class UpdateApp(Input, frozen=True, kw_only=True):
+    """Body of PATCH /apps/{id}; what is not given stays as it is. The default environment has a call of its own."""
+
+    name: Name | UnsetType = UNSET
+    default_channel_id: ChannelId | UnsetType = UNSET
+
+
 class CreateEnvironment(Input, frozen=True, kw_only=True):
     """Body of POST /apps/{id}/environments; what is not given follows from what the environment is for."""
 
     slug: Slug
     name: Name | None = None
+    tier: Slug | None = None
     color: Color | None = None
     is_production: bool = False
     is_ephemeral: bool | None = None
     expires_at: Moment | None = None
     require_confirmation_for_destructive: bool | None = None
+    delete_protected: bool = False
+    ingest: Ingest = Ingest.OPEN
     partitions: Partitions | None = None
     retention_days: RetentionDays = 30
+    source_ref: Ref | None = None
+
+
+class UpdateEnvironment(Input, frozen=True, kw_only=True):
+    """Body of PATCH /environments/{id}; what is not given stays as it is. The slug never changes."""
+
+    name: Name | UnsetType = UNSET
+    tier: Slug | UnsetType = UNSET
+    color: Color | UnsetType = UNSET
+    is_production: bool | UnsetType = UNSET
+    is_ephemeral: bool | UnsetType = UNSET
+    expires_at: Moment | UnsetType | None = UNSET
+    require_confirmation_for_destructive: bool | UnsetType = UNSET
+    delete_protected: bool | UnsetType = UNSET
+    ingest: Ingest | UnsetType = UNSET
+    partitions: Partitions | UnsetType = UNSET
+    retention_days: RetentionDays | UnsetType = UNSET
+    source_ref: Ref | UnsetType | None = UNSET
+
+
+class CloneEnvironment(Input, frozen=True, kw_only=True):
+    """Body of POST /environments/{id}/clone: settings are copied; events, keys and isProduction are not."""
+
+    slug: Slug
+    name: Name | None = None
+
+
+class ExtendEnvironment(Input, frozen=True, kw_only=True):
+    """Body of POST /environments/{id}/extend: it lives at least so long from now on."""
+
+    ttl_seconds: TtlSeconds
+
+
+class UpsertPreview(Input, frozen=True, kw_only=True):
+    """Body of PUT /apps/{id}/environments/by-ref/{ref}; the channel is the app's default one if none is named."""
+
+    ttl_seconds: TtlSeconds
+    name: Name | None = None
+    channel_id: ChannelId | None = None
+
+
+class Preview(Answer, frozen=True, kw_only=True):
+    """The environment of a branch or pull request, and, when it was just made, a public token (pt_) for it."""
+
+    environment: Environment
+    token: str | None
 
 
 class CreateChannel(Input, frozen=True, kw_only=True):
@@ -148,35 +168,10 @@ class CreateChannel(Input, frozen=True, kw_only=True):
     slug: Slug | None = None
 
 
-class CreateApiKey(Input, frozen=True, kw_only=True):
-    """Body of POST /api-keys; without `environmentId` the key is for the app's default environment."""
+class UpdateChannel(Input, frozen=True, kw_only=True):
+    """Body of PATCH /channels/{id}; what is not given stays as it is. The slug never changes."""
 
-    app_id: Id
-    environment_id: Id | None = None
-    name: Name = "default"
-    allow_environment_override: bool = False
-    override_environments: Slugs | None = None
-    expires_at: Moment | None = None
-
-
-class UpdateApiKey(Input, frozen=True, kw_only=True):
-    """Body of PATCH /api-keys/{id}; what is not given stays as it is."""
-
-    environment_id: Id | UnsetType = UNSET
     name: Name | UnsetType = UNSET
-    allow_environment_override: bool | UnsetType = UNSET
-    override_environments: Slugs | UnsetType | None = UNSET
-    expires_at: Moment | UnsetType | None = UNSET
-
-
-class CreatePublicToken(Input, frozen=True, kw_only=True):
-    """Body of POST /public-tokens; an empty `origins` allows any."""
-
-    channel_id: Annotated[int, Meta(ge=1, le=2**63 - 1)]
-    environment_id: Id
-    name: Name = "default"
-    origins: Origins = []
-    expires_at: Moment | None = None
 
 
 class PageQuery(Input, frozen=True, kw_only=True):
@@ -184,18 +179,3 @@ class PageQuery(Input, frozen=True, kw_only=True):
 
     after: str = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-
-
-class ApiKeyQuery(PageQuery, frozen=True, kw_only=True):
-    """Query of GET /api-keys."""
-
-    app_id: Id | None = None
-    environment_id: Id | None = None
-
-
-class PublicTokenQuery(PageQuery, frozen=True, kw_only=True):
-    """Query of GET /public-tokens."""
-
-    app_id: Id | None = None
-    environment_id: Id | None = None
-    channel_id: Annotated[int, Meta(ge=1, le=2**63 - 1)] | None = None

@@ -14,7 +14,14 @@ class Calls(Protocol):
     """Answers calls to the control plane, its errors included."""
 
     async def __call__(
-        self, method: str, path: str, *, authorization: str | None, query: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        path: str,
+        *,
+        authorization: str | None,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
     ) -> Reply:
         """Answer one call; `path` is still percent-encoded, `authorization` a management key."""
         ...
@@ -30,7 +37,14 @@ async def answer(ingest: Ingest, calls: Calls, exchange: Exchange) -> Reply:
     key = management_key(request.headers)
     with ingest.admission.request() as hold:
         body = await ingest.read(exchange, hold)
-        return await calls(request.method, exchange.found.path, authorization=key, query=request.query, body=body)
+        return await calls(
+            request.method,
+            exchange.found.path,
+            authorization=key,
+            query=request.query,
+            headers=request.headers,
+            body=body,
+        )
 
 
 def refuse(exchange: Exchange, error: GatewayError) -> Reply:  # noqa: ARG001 (the signature of every family)

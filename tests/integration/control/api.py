@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from gateway.control.calls import handle, match
+from gateway.control.calls import match
+from gateway.control.handling import handle
 from gateway.control.service import Service
 from gateway.protocols.replies import Reply
 
@@ -18,7 +19,14 @@ class Api(Struct, frozen=True):
     service: Service
     key: str | None
 
-    async def reply(self, method: str, path: str, body: Item | bytes | None = None, **query: str) -> Reply:
+    async def reply(
+        self,
+        method: str,
+        path: str,
+        body: Item | bytes | None = None,
+        headers: dict[str, str] | None = None,
+        **query: str,
+    ) -> Reply:
         """Make a call and answer the reply as the edge gets it."""
         call, params = match(method, path)
         return await handle(
@@ -27,13 +35,30 @@ class Api(Struct, frozen=True):
             params,
             authorization=self.key and f"Bearer {self.key}",
             query=query,
+            headers=headers or {},
             body=body if isinstance(body, bytes) else msgspec.json.encode(body or {}),
         )
 
-    async def call(self, method: str, path: str, body: Item | bytes | None = None, **query: str) -> tuple[int, Item]:
-        """Make a call and answer status and object."""
-        reply = await self.reply(method, path, body, **query)
-        return reply.status, msgspec.json.decode(reply.body)
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Item | bytes | None = None,
+        headers: dict[str, str] | None = None,
+        **query: str,
+    ) -> tuple[int, Item]:
+        """Make a call and answer status and object, an empty one where there is no answer."""
+        reply = await self.reply(method, path, body, headers, **query)
+        return reply.status, msgspec.json.decode(reply.body) if reply.body else {}
+
+    async def confirmed(
+        self, method: str, path: str, body: Item | bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Item]:
+        """Make a destructive call, and make it again as its first answer says."""
+        status, problem = await self.call(method, path, body, headers)
+        assert status == 428, problem
+        confirm = {"X-Confirm": problem["confirm"], "X-Confirm-Challenge": problem["challenge"]}
+        return await self.call(method, path, body, {**(headers or {}), **confirm})
 
     async def made(self, path: str, body: Item) -> Item:
         """Create something and answer it."""
@@ -43,7 +68,7 @@ class Api(Struct, frozen=True):
 
     async def got(self, path: str, **query: str) -> Item:
         """Read something that exists."""
-        status, item = await self.call("GET", path, None, **query)
+        status, item = await self.call("GET", path, None, None, **query)
         assert status == 200, item
         return item
 

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec import Struct
 
-from gateway.control import minting
+from gateway.control import management_keys
+from gateway.control.access_types import CreateManagementKey
 from gateway.control.seed import Seeded, SeedSecrets, seed
-from gateway.control.service import Service
+from gateway.control.service import Service, system
 from gateway.control.store import Store
 from gateway.identity.tokens import Peppers
 from gateway.runtime import clock, postgres
 from gateway.runtime.ids import new_ulid
 from gateway.runtime.settings import Database, Kafka
 from gateway.stream.topics import KafkaTopics
-from schemas.environment import Kind
 from tests.integration.control.api import Api
 
 
@@ -50,6 +50,5 @@ async def other(service: Service) -> Api:
     """The administrator of another organization."""
     org = await service.store.one(_Row, "insert_org", new_ulid(service.clock()), "other", "Other")
     assert org is not None
-    key = minting.new_text(service, Kind.MANAGEMENT_KEY, "other")
-    await minting.insert(service, _Row, org.id, key, minting.Grant(name="other"))
-    return Api(service, key)
+    key = await management_keys.create(service, system(org.id), CreateManagementKey(role="admin"))
+    return Api(service, key.key)

@@ -12,13 +12,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from msgspec import Struct
 
-from gateway.control.calls import handle, match
+from gateway.control.handling import answer
 from gateway.control.seed import Seeded
 from gateway.control.service import Service
 from gateway.identity.tokens import mint
-from gateway.protocols.replies import problem
 from schemas.environment import Kind
-from schemas.errors import GatewayError
 from tests.integration.control.api import Item
 
 AXONPUSH = Path(sys.executable).with_name("axonpush")
@@ -65,18 +63,15 @@ async def url(service: Service) -> AsyncIterator[str]:
     """URL of a server that does nothing but serve the calls."""
 
     async def serve(request: web.BaseRequest) -> web.Response:
-        try:
-            call, params = match(request.method, request.raw_path.partition("?")[0])
-            reply = await handle(
-                service,
-                call,
-                params,
-                authorization=request.headers.get("Authorization"),
-                query=request.query,
-                body=await request.read(),
-            )
-        except GatewayError as error:
-            reply = problem(error)
+        reply = await answer(
+            service,
+            request.method,
+            request.raw_path.partition("?")[0],
+            authorization=request.headers.get("Authorization"),
+            query=request.query,
+            headers=request.headers,
+            body=await request.read(),
+        )
         return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
 
     app = web.Application()

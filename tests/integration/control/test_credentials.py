@@ -114,6 +114,7 @@ async def test_a_change_that_is_wrong_is_refused_by_name(api: Api) -> None:
 async def test_a_revoke_is_final_and_repeatable(api: Api) -> None:
     app, _ = await api.app("Revoking")
     key = await api.made("/api-keys", {"appId": app["id"]})
+    await api.made("/api-keys", {"appId": app["id"]})  # the last one of production would ask for a confirmation
     path = f"/api-keys/{key['id']}"
     status, revoked = await api.call("POST", f"{path}/revoke", b"")
     assert status == 200
@@ -186,6 +187,7 @@ async def test_a_key_is_no_token_and_a_token_no_key(api: Api) -> None:
 async def test_only_a_live_management_key_may_call(api: Api, service: Service, seeded: Seeded) -> None:
     app, environments = await api.app("Callers")
     key = await api.made("/api-keys", {"appId": app["id"]})
+    await api.made("/api-keys", {"appId": app["id"]})
     body = {"channelId": app["defaultChannelId"], "environmentId": environments["production"]["id"]}
     token = await api.made("/public-tokens", body)
     management_key = seeded.secrets.management_key

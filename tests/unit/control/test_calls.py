@@ -4,16 +4,18 @@ from typing import get_type_hints
 
 import pytest
 
-from gateway.control.calls import CALLS, Call, match
+from gateway.control.call import Call
+from gateway.control.calls import CALLS, match
 from schemas.errors import MethodNotAllowed, NotFound
+
+PARAMETERS = {"id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "ref": "feature"}
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.pattern}")
 def test_a_path_finds_its_call(call: Call) -> None:
-    path = call.pattern.replace("{id}", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
-    found, params = match(call.method, path)
+    found, params = match(call.method, call.pattern.format(**PARAMETERS))
     assert found is call
-    assert params == ({"id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"} if "{id}" in call.pattern else {})
+    assert params == {name: value for name, value in PARAMETERS.items() if f"{{{name}}}" in call.pattern}
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.pattern}")
@@ -23,6 +25,27 @@ def test_the_declared_types_are_those_of_the_rule(call: Call) -> None:
     assert hints.get("query") is call.query
     positional = [name for name in hints if name not in ("service", "principal", "body", "query", "return")]
     assert len(positional) == call.pattern.count("{")
+    assert (hints["return"] is type(None)) == (call.status == 204)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.pattern}")
+def test_what_changes_something_has_a_name_for_the_audit_log(call: Call) -> None:
+    assert (call.action is None) == (call.method == "GET")
+    assert call.status in call.statuses
+
+
+def test_the_headers_of_a_call_follow_from_what_it_does() -> None:
+    assert match("POST", "/apps")[0].headers == ("Idempotency-Key",)
+    assert match("PATCH", "/apps/x")[0].headers == ("If-Match",)
+    assert match("DELETE", "/environments/x")[0].headers == ("X-Confirm", "X-Confirm-Challenge")
+    assert match("GET", "/apps")[0].headers == ()
+
+
+def test_the_statuses_of_a_call_follow_from_what_it_does() -> None:
+    assert match("GET", "/apps/x")[0].statuses == (200, 401, 403, 404, 503)
+    assert set(match("POST", "/environments/x/wipe")[0].statuses) >= {200, 404, 428}
+    assert set(match("PUT", "/apps/x/environments/by-ref/y")[0].statuses) >= {200, 201, 409}
+    assert 412 in match("PATCH", "/environments/x")[0].statuses
 
 
 @pytest.mark.parametrize("path", ["/", "", "/app", "/apps/", "/apps//environments", "/apps/x/y", "/apps/x/channels/1"])

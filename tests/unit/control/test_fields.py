@@ -7,19 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.control.calls import read_body, read_query
-from gateway.control.types import (
+from gateway.control.credential_types import (
     ApiKeyQuery,
     CreateApiKey,
-    CreateApp,
-    CreateChannel,
-    CreateEnvironment,
     CreatePublicToken,
-    Input,
-    PageQuery,
     PublicTokenQuery,
     UpdateApiKey,
 )
+from gateway.control.reading import read_body, read_query
+from gateway.control.types import CreateApp, CreateChannel, CreateEnvironment, Input, PageQuery
 from schemas.errors import Malformed, Unprocessable
 
 APP = {"name": "Shop"}

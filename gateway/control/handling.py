@@ -1,0 +1,102 @@
+"""How a request runs through its call; nothing here knows HTTP beyond method, path, query, headers and body."""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from gateway.control import changes
+from gateway.control.authentication import authenticate
+from gateway.control.call import CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
+from gateway.control.calls import match
+from gateway.control.changes import Change
+from gateway.control.reading import read_body, read_parameter, read_query
+from gateway.control.requests import Request, etag_of, fingerprint_of
+from gateway.control.service import Service
+from gateway.protocols.replies import Reply, problem
+from schemas.errors import GatewayError
+
+_NOTHING: Mapping[str, str] = {}
+_UNCACHED = ("Cache-Control", "no-store")
+_HEADERS = (("Content-Type", "application/json"), _UNCACHED)
+
+
+async def answer(
+    service: Service,
+    method: str,
+    path: str,
+    *,
+    authorization: str | None,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Reply:
+    """Find and run the call of a request; see `match` and `handle`."""
+    try:
+        call, params = match(method, path)
+    except GatewayError as error:
+        return problem(error)
+    return await handle(service, call, params, authorization=authorization, query=query, headers=headers, body=body)
+
+
+async def handle(
+    service: Service,
+    call: Call,
+    params: Mapping[str, str],
+    *,
+    authorization: str | None,
+    query: Mapping[str, str],
+    headers: Mapping[str, str] = _NOTHING,
+    body: bytes,
+) -> Reply:
+    """Run a call and answer it; every failure that has a name becomes a problem body (RFC 9457).
+
+    Args:
+        service: the parts of the control plane.
+        call: what `match` found.
+        params: the path's parameters, from `match`.
+        authorization: `Bearer mk_…` or the bare key.
+        query: the decoded query.
+        headers: the others, in the case that `Call.headers` names them in, or in any.
+        body: the body, not compressed.
+    """
+    try:
+        principal = await authenticate(service, authorization)
+        arguments: list[object] = [read_parameter(name, value) for name, value in params.items()]
+        target = str(arguments[-1]) if arguments else ""
+        if call.body is not None:
+            arguments.append(read_body(call.body, body))
+        if call.query is not None:
+            arguments.append(read_query(call.query, query))
+
+        async def rule(inner: Service) -> Reply:
+            return _reply(call, await call.run(inner, principal, *arguments))
+
+        if call.action is None:
+            return await rule(service)
+        fingerprint = fingerprint_of(call.method, f"{call.pattern} {[*params.values()]}", body)
+        return await changes.run(service, principal, _change(call, target, fingerprint, headers), rule)
+    except GatewayError as error:
+        return problem(error)
+
+
+def _change(call: Call, target: str, fingerprint: bytes, headers: Mapping[str, str]) -> Change:
+    given = {name: headers[name] for name in call.headers if name in headers}
+    request = Request(
+        fingerprint=fingerprint,
+        if_match=given.get(IF_MATCH),
+        confirm=given.get(CONFIRM),
+        challenge=given.get(CHALLENGE),
+    )
+    assert call.action is not None
+    return Change(call.action, target, request, given.get(IDEMPOTENCY_KEY))
+
+
+def _reply(call: Call, answer: Struct | None) -> Reply:
+    """Write an answer; one object has an entity tag."""
+    if answer is None:
+        return Reply(status=call.status, headers=(_UNCACHED,), body=b"")
+    body = msgspec.json.encode(answer)
+    status = call.status if call.status_of is None else call.status_of(answer)
+    headers = (*_HEADERS, ("ETag", etag_of(body))) if call.is_object else _HEADERS
+    return Reply(status=status, headers=headers, body=body)
