@@ -6,13 +6,20 @@ import functools
 import socket
 from collections.abc import AsyncGenerator, Callable
 
+import msgspec
+
 from consumers import worker
 from gateway.control import handling, seed
 from gateway.control.service import Service
 from gateway.control.store import Store
+from gateway.edge.account import Account
 from gateway.edge.app import Edge
 from gateway.edge.ingest import Ingest
+from gateway.edge.ledger import Ledger
+from gateway.edge.limits import Limits
 from gateway.edge.readiness import Readiness
+from gateway.edge.reporting import Reporter
+from gateway.edge.usage import Usage
 from gateway.identity.directory import Directory
 from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers, parse_peppers
@@ -49,12 +56,29 @@ async def run_edge(settings: Settings, sock: socket.socket, *, on_ready: Callabl
         directory.on_environments(publisher.expect)
         service = await stack.enter_async_context(_control(settings, peppers))
         readiness = Readiness(directory, publisher)
-        ingest = Ingest(settings, directory, publisher, now_ns)
+        account = Account(limits=Limits(directory.limited, now_ns), usage=Usage())
+        reporter = await stack.enter_async_context(_reporting(settings, directory, account))
+        ingest = Ingest(settings, directory, publisher, account, now_ns)
         edge = Edge(ingest, functools.partial(handling.answer, service), readiness)
         async with asyncio.TaskGroup() as tasks:
-            keeping_fresh = tasks.create_task(directory.run())
+            kept = [tasks.create_task(directory.run()), tasks.create_task(reporter.run())]
             await _serve(edge, settings, sock, stop, on_ready)
-            keeping_fresh.cancel()
+            for task in kept:
+                task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _reporting(settings: Settings, directory: Directory, account: Account) -> AsyncGenerator[Reporter]:
+    """What keeps the process's account, over a connection of its own; the last of it is written at the end."""
+    database = msgspec.structs.replace(settings.database, pool_max_size=1)
+    pool = await open_pool(database, server_settings={"application_name": "axonpush-edge"})
+    reporter = Reporter(Ledger(pool, now_ns), directory, account)
+    try:
+        await reporter.start()
+        yield reporter
+        await reporter.close()
+    finally:
+        pool.terminate()
 
 
 async def _serve(

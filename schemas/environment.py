@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from schemas.signals import Signal
+
 
 class Kind(StrEnum):
     """The kinds of credential; the value is the prefix of the key."""
@@ -29,6 +31,32 @@ class Via(StrEnum):
     PUBLIC_TOKEN = "public-token"  # noqa: S105 (a header's value, not a secret)
 
 
+class OverQuota(StrEnum):
+    """What becomes of requests over a monthly quota: they are refused, or taken and counted."""
+
+    REJECT = "reject"
+    ACCEPT = "accept"
+
+
+class Rate(Struct, frozen=True, rename="camel"):
+    """How fast requests, and their bytes as sent, may come; None sets no limit.
+
+    A burst is what may come at once after a pause; where none is set, what a second brings, and one request at least.
+    """
+
+    requests_per_second: float | None = None
+    burst: int | None = None
+    bytes_per_second: int | None = None
+    burst_bytes: int | None = None
+
+
+class MonthlyQuota(Struct, frozen=True, rename="camel"):
+    """How many requests, and of their bytes as sent, a month of UTC may bring; None sets no limit."""
+
+    requests: int | None = None
+    bytes: int | None = None
+
+
 class App(Struct, frozen=True):
     """An app: what environments, channels and keys belong to."""
 
@@ -47,6 +75,9 @@ class Environment(Struct, frozen=True):
     expires_at_ns: int | None = None
     is_deleted: bool = False
     source_ref: str | None = None
+    rate: Rate | None = None
+    monthly_quota: MonthlyQuota | None = None
+    over_quota: OverQuota = OverQuota.REJECT
 
 
 class Channel(Struct, frozen=True):
@@ -61,8 +92,9 @@ class Credential(Struct, frozen=True):
     """A key or token as it is stored: its digest, and what it may do.
 
     `digest` is HMAC-SHA-256 of the whole key under the pepper `pepper_version`. `channel_id` is set for public tokens
-    only. `override_environments` holds slugs; None means every live environment of the app. `origins` and `networks`
-    are allow-lists; empty means any.
+    only. `scopes` are the signals that it may send. `override_environments` holds slugs; None means every live
+    environment of the app. `origins` (lower-case) and `networks` (CIDR) are allow-lists; empty means any.
+    `expires_at_ns` is the earlier of its expiry and of the end of its rotation.
     """
 
     id: str
@@ -73,12 +105,16 @@ class Credential(Struct, frozen=True):
     app_id: str | None = None
     environment_id: str | None = None
     channel_id: int | None = None
+    scopes: tuple[Signal, ...] = tuple(Signal)
     allow_environment_override: bool = False
     override_environments: tuple[str, ...] | None = None
     origins: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     expires_at_ns: int | None = None
     is_revoked: bool = False
+    rate: Rate | None = None
+    monthly_quota: MonthlyQuota | None = None
+    over_quota: OverQuota = OverQuota.REJECT
 
 
 class Resolution(Struct, frozen=True):

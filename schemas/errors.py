@@ -1,7 +1,7 @@
 """The errors of the product: what a caller may read, and whether trying again can help."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class GatewayError(Exception):
@@ -126,9 +126,20 @@ class Deferred(GatewayError):
 
 
 class RateLimited(Deferred):
-    """429: over a rate or a quota."""
+    """429: over a rate or a quota; `scope` says whose: that of the key, or of the environment."""
 
     reason = "rate_limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_seconds: int = 1,
+        reason: str | None = None,
+        scope: Literal["key", "environment"] = "key",
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds, reason=reason)
+        self.scope = scope
 
 
 class Overloaded(Deferred):

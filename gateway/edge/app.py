@@ -67,7 +67,7 @@ class Edge:
             case Family.CONTROL:
                 return await control.answer(self._ingest, self._calls, exchange)
 
-    @staticmethod
-    def _refuse(exchange: Exchange, error: GatewayError) -> Reply:
+    def _refuse(self, exchange: Exchange, error: GatewayError) -> Reply:
+        self._ingest.refuse(exchange, error.reason)
         metrics.REJECTIONS.labels(error.reason).inc()
         return _REFUSE[exchange.found.route.family](exchange, error)

@@ -40,14 +40,20 @@ _PREFLIGHT_STATUS = {Family.OTLP: 204, Family.SENTRY: 200}
 
 
 class Exchange:
-    """A request on its way: `resolution` is set once it is known where the request belongs."""
+    """A request on its way: `resolution` is set once it is known where the request belongs.
 
-    __slots__ = ("found", "request", "resolution")
+    `body_bytes` is set once the body has been read. `refused_caller` (environment and credential) is set where a good
+    key was refused: its usage says so.
+    """
+
+    __slots__ = ("body_bytes", "found", "refused_caller", "request", "resolution")
 
     def __init__(self, request: web.BaseRequest, found: Found) -> None:
         self.request = request
         self.found = found
         self.resolution: Resolution | None = None
+        self.body_bytes: int | None = None
+        self.refused_caller: tuple[str, str] | None = None
 
     def answer(self, reply: Reply) -> web.Response:
         """Turn a reply into aiohttp's response, with the headers that tell where the request belongs."""

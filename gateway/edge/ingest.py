@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from gateway.edge.account import Account
 from gateway.edge.admission import Admission, Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.proxies import Proxies
@@ -17,7 +18,7 @@ from gateway.runtime.ids import new_ingest_id
 from gateway.runtime.settings import Limits, Settings
 from gateway.stream.abstract import Publisher
 from schemas.environment import Resolution
-from schemas.errors import Unauthenticated
+from schemas.errors import Forbidden, Gone, Malformed, Unauthenticated
 from schemas.outcomes import Outcome
 from schemas.record import Record
 from schemas.signals import Encoding, Format, Signal
@@ -26,22 +27,26 @@ from schemas.signals import Encoding, Format, Signal
 class Ingest:
     """The steps of one request, in the order in which a handler takes them."""
 
-    def __init__(self, settings: Settings, directory: Directory, publisher: Publisher, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, directory: Directory, publisher: Publisher, account: Account, clock: Clock
+    ) -> None:
         self.limits: Limits = settings.limits
         self.admission = Admission(settings.limits.in_flight_max_bytes)
         self._body_timeout_seconds = settings.server.body_timeout_seconds
         self._proxies = Proxies(settings.server.trusted_proxies)
         self._directory = directory
         self._publisher = publisher
+        self._account = account
         self._clock = clock
         # Looking up a labelled counter costs more than counting.
         self._counters: dict[tuple[str, Signal, Outcome], Callable[[float], None]] = {}
 
-    async def resolve(self, exchange: Exchange, key: str, channel: str | None) -> Resolution:
-        """Find out where the request belongs; from here on its answer says so.
+    async def resolve(self, exchange: Exchange, key: str, channel: str | None, signal: Signal) -> Resolution:
+        """Find out where the request belongs, from here on its answer says so; and whether it is within its limits.
 
         Raises:
             Unauthenticated: the key is malformed, or its check digits are wrong.
+            RateLimited: the key or the environment is over a rate or a quota.
             Rejected, Deferred: see `Directory.resolve`.
         """
         parsed = parse(key)
@@ -50,19 +55,38 @@ class Ingest:
         headers = exchange.request.headers
         asked = Asked(
             key=parsed,
+            signal=signal,
             override=single(headers, "X-Axonpush-Environment"),
             channel=channel,
             origin=single(headers, "Origin"),
             client_address=self._proxies.client_address(exchange.request.remote, headers),
         )
-        exchange.resolution = await self._directory.resolve(asked)
-        return exchange.resolution
+        try:
+            resolution = exchange.resolution = await self._directory.resolve(asked)
+        except (Forbidden, Gone, Malformed):
+            # The key is good, or its refusal would be another.
+            exchange.refused_caller = self._directory.caller(parsed.id)
+            raise
+        announced_bytes = exchange.request.content_length or 0
+        size_bytes = announced_bytes if exchange.body_bytes is None else exchange.body_bytes
+        self._account.limits.admit(resolution.environment_id, resolution.credential_id, size_bytes=size_bytes)
+        return resolution
 
     async def read(self, exchange: Exchange, hold: Hold) -> bytes:
-        """Answer the body as it was sent; see `read_body` for the errors."""
-        return await read_body(
+        """Answer the body as it was sent; see `read_body` for the errors.
+
+        Raises:
+            RateLimited: its size was not announced, and is over a rate of the key or the environment.
+        """
+        body = await read_body(
             exchange.request, hold, max_bytes=self.limits.body_max_bytes, timeout_seconds=self._body_timeout_seconds
         )
+        exchange.body_bytes = len(body)
+        if exchange.request.content_length is None and (resolution := exchange.resolution) is not None:
+            self._account.limits.admit(
+                resolution.environment_id, resolution.credential_id, requests=0, size_bytes=len(body)
+            )
+        return body
 
     def inflate(self, body: bytes, codec: Codec, hold: Hold, *, max_bytes: int) -> bytes:
         """Answer the body decompressed; see `gateway.protocols.body.inflate` for the errors."""
@@ -108,8 +132,26 @@ class Ingest:
         await self._publisher.publish(resolution.environment_id, record)
         return ingest_id
 
-    def count(self, resolution: Resolution, signal: Signal, outcome: Outcome, items: int) -> None:
-        """Count how items ended."""
+    def accept(self, exchange: Exchange, resolution: Resolution, signal: Signal, items: int, rejected: int = 0) -> None:
+        """Count a request that was taken, and how its items ended."""
+        self._account.usage.accept(
+            resolution.environment_id,
+            resolution.credential_id,
+            self._clock(),
+            items=items,
+            size_bytes=exchange.body_bytes or 0,
+        )
+        self._count(resolution, signal, Outcome.ACCEPTED, items)
+        self._count(resolution, signal, Outcome.REJECTED, rejected)
+
+    def refuse(self, exchange: Exchange, reason: str) -> None:
+        """Count a request that was not taken, if its key is good."""
+        resolution = exchange.resolution
+        caller = (resolution.environment_id, resolution.credential_id) if resolution else exchange.refused_caller
+        if caller is not None:
+            self._account.usage.refuse(*caller, self._clock(), reason)
+
+    def _count(self, resolution: Resolution, signal: Signal, outcome: Outcome, items: int) -> None:
         if not items:
             return
         key = (resolution.environment_id, signal, outcome)

@@ -21,7 +21,7 @@ from gateway.identity.tokens import Peppers
 from gateway.runtime import metrics
 from gateway.runtime.clock import Clock
 from gateway.runtime.settings import Directory as DirectorySettings
-from schemas.environment import Resolution
+from schemas.environment import Credential, Environment, Resolution
 from schemas.errors import DirectoryUnavailable, StoreTransient
 
 _log = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ class Directory:
         self._round: asyncio.Task[None] | None = None
         self._round_at_seconds = 0.0
         self._on_environments: Callable[[Collection[str]], None] = lambda _: None
+        self._on_change: Callable[[], None] = lambda: None
+        self._snapshot = ""
 
     async def resolve(self, asked: Asked) -> Resolution:
         """Answer where a request belongs, after one look-up if something is not in memory.
@@ -92,6 +94,25 @@ class Directory:
         """Tell the ids of the environments that are not deleted, now and after each change."""
         self._on_environments = listener
         listener(self._memory.live_environment_ids())
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call back whenever rows that changed are in memory."""
+        self._on_change = listener
+
+    def snapshot(self) -> str:
+        """Name the moment of PostgreSQL that is in memory; see `Changes`. Empty until it has been read."""
+        return self._snapshot
+
+    def limited(self, environment_id: str, credential_id: str) -> tuple[Environment | None, Credential | None]:
+        """Answer what can carry limits for a request: its environment and its credential, as far as they are known."""
+        return self._memory.environment(environment_id), self._memory.credential(credential_id)
+
+    def caller(self, credential_id: str) -> tuple[str, str] | None:
+        """Answer a known credential's own environment and its id; None if it has no environment."""
+        credential = self._memory.credential(credential_id)
+        if credential is None or credential.environment_id is None:
+            return None
+        return credential.environment_id, credential.id
 
     async def start(self) -> None:
         """Read the directory; while PostgreSQL is down, the copy on disk."""
@@ -151,9 +172,13 @@ class Directory:
         changes = await self._source.changes(self._next_xid, credential_ids)
         self._apply(changes)
         self._next_xid = changes.next_xid
+        self._snapshot = changes.snapshot
         self._read_at_ns = self._clock()
         metrics.DIRECTORY_REFRESHES.labels(result="ok").inc()
-        return bool(changes.apps or changes.environments or changes.channels or changes.credentials)
+        has_news = bool(changes.apps or changes.environments or changes.channels or changes.credentials)
+        if has_news:
+            self._on_change()
+        return has_news
 
     def _apply(self, changes: Changes) -> None:
         self._memory.apply(changes)

@@ -9,9 +9,14 @@ from schemas.environment import App, Channel, Credential, Environment
 
 
 class Changes(Struct, frozen=True):
-    """Rows that changed, and the transaction id from which the next question has to ask."""
+    """Rows that changed, and the transaction id from which the next question has to ask.
+
+    `snapshot` is PostgreSQL's name of the moment (`pg_snapshot`): every transaction that is visible in it is in the
+    rows, or was in those of an earlier answer. It is empty in a copy, which is of no moment that can be vouched for.
+    """
 
     next_xid: str
+    snapshot: str = ""
     apps: tuple[App, ...] = ()
     environments: tuple[Environment, ...] = ()
     channels: tuple[Channel, ...] = ()

@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from gateway.identity.memory import Changes
-from gateway.runtime.postgres import UNREACHABLE, Connection, connect
+from gateway.runtime.postgres import UNREACHABLE, Connection, connect, read_jsonb
 from gateway.runtime.settings import Database
 from schemas.environment import App, Channel, Credential, Environment
 from schemas.errors import ConfigError, StoreTransient
@@ -17,12 +17,13 @@ _CHANNEL = "axonpush_directory"
 _APPS = "SELECT id, default_environment_id, default_channel_id FROM apps WHERE changed_xid >= $1::text::xid8"
 _ENVIRONMENTS = """
     SELECT id, app_id, slug, ingest, (extract(epoch FROM expires_at) * 1e9)::bigint AS expires_at_ns,
-           deleted_at IS NOT NULL AS is_deleted, source_ref
+           deleted_at IS NOT NULL AS is_deleted, source_ref, rate, monthly_quota, over_quota
     FROM environments WHERE changed_xid >= $1::text::xid8"""
 _CHANNELS = "SELECT id, app_id, deleted_at IS NOT NULL AS is_deleted FROM channels WHERE changed_xid >= $1::text::xid8"
 _CREDENTIAL_COLUMNS = """
     SELECT id, kind, org_id, digest, pepper_version, app_id, environment_id, channel_id, allow_environment_override,
-           override_environments, origins, networks, (extract(epoch FROM expires_at) * 1e9)::bigint AS expires_at_ns,
+           scopes, override_environments, origins, networks, rate, monthly_quota, over_quota,
+           (extract(epoch FROM least(expires_at, retire_at)) * 1e9)::bigint AS expires_at_ns,
            revoked_at IS NOT NULL AS is_revoked
     FROM credentials"""
 # The newest first: where there are more than fit, the others are looked up when they are used.
@@ -59,7 +60,7 @@ class PostgresSource:
             try:
                 connection = await self._connected()
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    next_xid: str = await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+                    snapshot: str = await connection.fetchval("SELECT pg_current_snapshot()::text")
                     apps = await connection.fetch(_APPS, since_xid)
                     environments = await connection.fetch(_ENVIRONMENTS, since_xid)
                     channels = await connection.fetch(_CHANNELS, since_xid)
@@ -72,7 +73,9 @@ class PostgresSource:
                 await self.close()
                 raise StoreTransient(f"The directory cannot be read: {type(error).__name__}.") from error
         return Changes(
-            next_xid=next_xid,
+            # A snapshot is written xmin:xmax:running, xmin being the oldest transaction that was still running.
+            next_xid=snapshot.partition(":")[0],
+            snapshot=snapshot,
             apps=msgspec.convert([dict(row) for row in apps], tuple[App, ...]),
             environments=msgspec.convert([dict(row) for row in environments], tuple[Environment, ...]),
             channels=msgspec.convert([dict(row) for row in channels], tuple[Channel, ...]),
@@ -88,6 +91,7 @@ class PostgresSource:
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             connection = await connect(self._database, server_settings={"application_name": "axonpush-directory"})
+            await read_jsonb(connection)
             await connection.add_listener(_CHANNEL, self._notified)
             self._connection = connection
         return self._connection

@@ -2,7 +2,8 @@
 
 import hmac
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from msgspec import Struct
 from gateway.identity.tokens import ParsedKey, Peppers, digest
 from schemas.environment import App, Channel, Credential, Environment, Ingest, Kind, Resolution, Via
 from schemas.errors import Forbidden, GatewayError, Gone, Malformed, Unauthenticated
+from schemas.signals import Signal
 
 _CHANNEL_MAX_DIGITS = 18
 _SHOWN_MAX_CHARACTERS = 64
@@ -47,10 +49,11 @@ class View(Protocol):
 class Asked(Struct, frozen=True):
     """What a request says about where it belongs; None where it says nothing.
 
-    `channel` is the header's or the path's text, `client_address` the client's IP address.
+    `signal` is what it brings, `channel` the header's or the path's text, `client_address` the client's IP address.
     """
 
     key: ParsedKey
+    signal: Signal
     override: str | None
     channel: str | None
     origin: str | None = None
@@ -180,16 +183,29 @@ def _check_live(environment: Environment, now_ns: int) -> None:
 
 
 def _check_caller(credential: Credential, asked: Asked) -> None:
-    """Refuse an origin or a network outside the credential's lists; a request without an origin is no browser's."""
+    """Refuse what lies outside the credential's scopes, origins and networks; without an origin it is no browser."""
+    if asked.signal not in credential.scopes:
+        raise Forbidden(f"This key may not send {asked.signal}.", reason="wrong_scope")
     if credential.origins and asked.origin is not None and asked.origin.lower() not in credential.origins:
         raise Forbidden("This key may not be used from this origin.", reason="wrong_origin")
-    if credential.networks:
-        try:
-            address = ip_address(asked.client_address or "")
-        except ValueError:
-            address = None
-        if address is None or not any(address in ip_network(network) for network in credential.networks):
-            raise Forbidden("This key may not be used from this network.", reason="wrong_network")
+    if credential.networks and not _is_within(credential.networks, asked.client_address):
+        raise Forbidden("This key may not be used from this network.", reason="wrong_network")
+
+
+def _is_within(networks: Sequence[str], client_address: str | None) -> bool:
+    try:
+        address = ip_address(client_address or "")
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        # A socket that listens on both families writes IPv4 addresses so.
+        address = address.ipv4_mapped
+    return any(address in _network(network) for network in networks)
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text)
 
 
 def _is_past(moment_ns: int | None, now_ns: int) -> bool:

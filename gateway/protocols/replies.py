@@ -9,7 +9,7 @@ from msgspec import Struct
 from gateway.protocols.body import ACCEPT_ENCODING, UNSUPPORTED_ENCODING
 from gateway.protocols.otlp.verdict import Verdict
 from schemas import errors
-from schemas.errors import Deferred, GatewayError, MethodNotAllowed
+from schemas.errors import Deferred, GatewayError, MethodNotAllowed, RateLimited
 from schemas.signals import Format, Signal
 
 Headers = tuple[tuple[str, str], ...]
@@ -82,6 +82,12 @@ _REJECTED_FIELDS = {
     Signal.LOGS: "rejectedLogRecords",
     Signal.METRICS: "rejectedDataPoints",
 }
+# All that an SDK sends but client reports, which are never limited (develop.sentry.dev, Rate Limiting).
+_SENTRY_CATEGORIES = (
+    "error;transaction;security;feedback;attachment;session;log_item;log_byte;span;metric;trace_metric;"
+    "profile;profile_chunk;profile_chunk_ui;replay;monitor;metric_bucket;default"
+)
+_SENTRY_SCOPES = {"key": "key", "environment": "project"}
 _MESSAGE_MAX_BYTES = 1024
 _LINE_MAX_CHARACTERS = 120
 _CREDENTIAL = re.compile(r"(?<![A-Za-z0-9])(ak|pt|mk)_[A-Za-z0-9_]{8,}")
@@ -135,7 +141,7 @@ def sentry_error(error: GatewayError) -> Reply:
     if error.reason == "bad_credential":
         status = HTTPStatus.FORBIDDEN
     message = public(error.message)
-    headers = (*_JSON, ("X-Sentry-Error", _line(message)), *_headers_of(error, status))
+    headers = (*_JSON, ("X-Sentry-Error", _line(message)), *_headers_of(error, status), *_sentry_limits(error))
     return Reply(status=status, headers=headers, body=msgspec.json.encode({"detail": message, "causes": [message]}))
 
 
@@ -184,6 +190,14 @@ def _headers_of(error: GatewayError, status: HTTPStatus) -> Headers:
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         return (("Retry-After", "1"),)
     return ()
+
+
+def _sentry_limits(error: GatewayError) -> Headers:
+    """Name what is limited, `seconds:categories:scope:reason`: a 429 that does not stops an SDK altogether."""
+    if not isinstance(error, RateLimited):
+        return ()
+    scope = _SENTRY_SCOPES[error.scope]
+    return (("X-Sentry-Rate-Limits", f"{error.retry_after_seconds}:{_SENTRY_CATEGORIES}:{scope}:{error.reason}"),)
 
 
 def _number_and_text(number: int, text: str) -> bytes:

@@ -12,6 +12,11 @@ ITEMS = Counter(
 )
 REQUESTS = Counter("axonpush_requests_total", "Requests by route and status.", ["route", "status"])
 REJECTIONS = Counter("axonpush_rejections_total", "Requests refused, by reason.", ["reason"])
+OVER_QUOTA = Counter(
+    "axonpush_over_quota_total",
+    "Requests over a monthly quota, of a key or of the environment, those that are taken all the same included.",
+    ["environment"],
+)
 ENVIRONMENT_MISMATCHES = Counter(
     "axonpush_environment_mismatches_total",
     "Stored events whose own environment differs from the resolved one.",

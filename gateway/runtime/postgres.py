@@ -5,6 +5,7 @@ import ssl
 from typing import Any, TypeAlias
 
 import asyncpg
+import msgspec
 
 from gateway.runtime.settings import Database
 from schemas.errors import ConfigError, StoreTransient
@@ -27,6 +28,9 @@ UNREACHABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError,
 )
+
+# Those, and whatever else a statement can fail with.
+FAILURES = (*UNREACHABLE, asyncpg.PostgresError)
 
 
 async def connect(database: Database, *, server_settings: dict[str, str] | None = None) -> Connection:
@@ -54,9 +58,20 @@ async def open_pool(database: Database, *, server_settings: dict[str, str] | Non
         max_size=database.pool_max_size,
         command_timeout=database.query_timeout_seconds,
         server_settings=server_settings,
+        init=read_jsonb,
     )
     await pool
     return pool
+
+
+async def read_jsonb(connection: Connection) -> None:
+    """Let a connection answer `jsonb` as the value that it holds, and take any value that can be written as JSON."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
 
 
 def _arguments(database: Database) -> dict[str, Any]:

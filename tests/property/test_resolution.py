@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +15,7 @@ from gateway.identity.resolution import Asked, Unknown, resolve
 from gateway.identity.tokens import ParsedKey, Peppers, digest, mint, parse
 from schemas.environment import App, Channel, Credential, Environment, Ingest, Kind, Resolution
 from schemas.errors import Forbidden, GatewayError, Gone, Malformed, Unauthenticated
+from schemas.signals import Signal
 
 NOW_NS = 1_800_000_000_000_000_000
 PEPPERS = Peppers(current=1, by_version={1: b"p" * 32})
@@ -50,15 +52,35 @@ class Case(NamedTuple):
     own: str
     header: str | None
     channel: str | None
+    caller: str = "anywhere"
 
 
 CREDENTIALS = ("unknown", "wrong-secret", "revoked", "expired-key", "ak", "ak+override", "ak+listed", "pt", "mk")
+# Where a request comes from and what it brings, as far as the credential asks: each word is a fit or a misfit of one
+# list of the credential, whose other lists are empty.
+CALLERS = (
+    *("anywhere", "in-scope", "out-of-scope", "on-origin", "on-origin-in-capitals", "no-origin", "off-origin"),
+    *("in-network", "in-network-mapped", "in-network-v6", "out-of-network", "no-address", "bad-address"),
+)
+ORIGINS = {
+    "on-origin": "https://a.example",
+    "on-origin-in-capitals": "HTTPS://A.example",
+    "off-origin": "https://b.example",
+}
+ADDRESSES = {
+    "in-network": "10.1.2.3",
+    "in-network-mapped": "::ffff:10.1.2.3",
+    "in-network-v6": "2001:db8::1",
+    "out-of-network": "11.1.2.3",
+    "bad-address": "10.1.2",
+}
+SCOPES = {"in-scope": (Signal.TRACES, Signal.LOGS), "out-of-scope": (Signal.TRACES, Signal.SENTRY)}
 OWN_STATES = ("open", "paused", "archived", "expired", "deleted", "expiring")
 HEADERS = (None, "", "  ", "own", " OWN ", "open", "Open", *OWN_STATES[1:], "foreign", "nowhere")
 CHANNEL_TEXTS = (None, "1", "01", "2", "3", "4", "99", "9" * 30, "one", "1.0", "-1", "\u0661")
 
 
-def key_of(credential: str) -> tuple[ParsedKey, Credential | None]:
+def key_of(credential: str, caller: str) -> tuple[ParsedKey, Credential | None]:
     kind = {"pt": Kind.PUBLIC_TOKEN, "mk": Kind.MANAGEMENT_KEY}.get(credential, Kind.API_KEY)
     identity = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
     parsed = parse(mint(kind, "test", identity, b"s" * 32))
@@ -78,26 +100,44 @@ def key_of(credential: str) -> tuple[ParsedKey, Credential | None]:
         channel_id=OWN_CHANNEL if kind is Kind.PUBLIC_TOKEN else None,
         allow_environment_override=credential in {"ak+override", "ak+listed"},
         override_environments=LISTED if credential == "ak+listed" else None,
+        scopes=SCOPES.get(caller, tuple(Signal)),
+        origins=("https://a.example", "http://localhost:3000") if "origin" in caller else (),
+        networks=("192.0.2.0/24", "10.0.0.0/8", "2001:db8::/32") if "network" in caller or "address" in caller else (),
         expires_at_ns=NOW_NS if credential == "expired-key" else None,
         is_revoked=credential == "revoked",
     )
 
 
-def outcome(case: Case) -> Resolution | type[GatewayError]:
-    """Run the function under test."""
-    key, credential = key_of(case.credential)
+@cache
+def view_of(credential_word: str, own: str, caller: str) -> tuple[ParsedKey, Memory]:
+    """Answer the key that is sent, and what is in memory."""
+    key, credential = key_of(credential_word, caller)
     memory = Memory(credentials_max_count=10, unknown_max_count=10)
     memory.apply(
         Changes(
             next_xid="1",
             apps=(App(APP, f"{APP}-own", OWN_CHANNEL), App(OTHER_APP, FOREIGN.id, FOREIGN_CHANNEL)),
-            environments=(environment("own", case.own), *OTHERS, FOREIGN),
+            environments=(environment("own", own), *OTHERS, FOREIGN),
             channels=CHANNELS,
             credentials=(credential,) if credential else (),
         )
     )
+    return key, memory
+
+
+def outcome(case: Case) -> Resolution | type[GatewayError]:
+    """Run the function under test."""
+    key, memory = view_of(case.credential, case.own, case.caller)
+    asked = Asked(
+        key=key,
+        signal=Signal.LOGS,
+        override=case.header,
+        channel=case.channel,
+        origin=ORIGINS.get(case.caller),
+        client_address=ADDRESSES.get(case.caller),
+    )
     try:
-        return resolve(memory, Asked(key=key, override=case.header, channel=case.channel), PEPPERS, NOW_NS)
+        return resolve(memory, asked, PEPPERS, NOW_NS)
     except Unknown as unknown:
         return type(unknown.final)
     except GatewayError as error:
@@ -128,6 +168,9 @@ def state_of(case: Case) -> str:
 ROWS: Sequence[Row] = (
     (lambda c: c.credential in {"unknown", "wrong-secret", "revoked", "expired-key"}, Unauthenticated),
     (lambda c: c.credential == "mk", Forbidden),
+    (lambda c: c.caller == "out-of-scope", Forbidden),
+    (lambda c: c.caller == "off-origin", Forbidden),
+    (lambda c: c.caller in {"out-of-network", "no-address", "bad-address"}, Forbidden),
     (lambda c: target(c) in {"foreign", "nowhere"}, Malformed),
     (lambda c: c.credential == "ak+listed" and target(c) not in {"own", *LISTED}, Forbidden),
     (lambda c: c.channel in {"one", "1.0", "-1", "\u0661"}, Malformed),
@@ -160,13 +203,14 @@ def expected(case: Case) -> Resolution | type[GatewayError]:
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
 def test_every_combination_resolves_as_the_table_says(credential: str) -> None:
-    for own, header, channel in itertools.product(OWN_STATES, HEADERS, CHANNEL_TEXTS):
-        case = Case(credential, own, header, channel)
+    for fields in itertools.product(OWN_STATES, HEADERS, CHANNEL_TEXTS, CALLERS):
+        case = Case(credential, *fields)
         assert outcome(case) == expected(case), case
 
 
 def test_the_combinations_reach_every_row_and_every_way_to_resolve() -> None:
     cases = [Case(*fields) for fields in itertools.product(CREDENTIALS, OWN_STATES, HEADERS, CHANNEL_TEXTS)]
+    cases += [Case("ak", "open", None, None, caller) for caller in CALLERS]
     reached = {next((i for i, (fits, _) in enumerate(ROWS) if fits(case)), None) for case in cases}
     assert reached == {None, *range(len(ROWS))}
     resolved = [outcome(case) for case in cases]

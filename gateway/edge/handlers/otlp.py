@@ -7,7 +7,6 @@ from gateway.protocols import otlp
 from gateway.protocols.body import Codec, codec_of
 from gateway.protocols.replies import Reply, otlp_error, otlp_success
 from schemas.errors import GatewayError, UnsupportedMedia
-from schemas.outcomes import Outcome
 from schemas.signals import Format, Signal
 
 _FORMATS = {"application/x-protobuf": Format.PROTOBUF, "application/json": Format.JSON}
@@ -29,7 +28,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     request = exchange.request
     signal = exchange.found.route.signal or Signal.TRACES
     resolution = await ingest.resolve(
-        exchange, otlp_key(request.headers), single(request.headers, "X-Axonpush-Channel")
+        exchange, otlp_key(request.headers), single(request.headers, "X-Axonpush-Channel"), signal
     )
     payload_format = format_of(exchange)
     if payload_format is None:
@@ -43,8 +42,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
             data, codec = verdict.rewritten, Codec.IDENTITY
         if verdict.accepted:
             await ingest.publish(resolution, signal, payload_format, body=body, data=data, codec=codec)
-    ingest.count(resolution, signal, Outcome.ACCEPTED, verdict.accepted)
-    ingest.count(resolution, signal, Outcome.REJECTED, verdict.rejected)
+    ingest.accept(exchange, resolution, signal, verdict.accepted, verdict.rejected)
     return otlp_success(signal, payload_format, verdict)
 
 

@@ -8,7 +8,6 @@ from gateway.protocols import envelope, sentry_store
 from gateway.protocols.body import Codec, codec_of
 from gateway.protocols.replies import Reply, sentry_error, sentry_success
 from schemas.errors import GatewayError, Malformed
-from schemas.outcomes import Outcome
 from schemas.signals import Format, Signal
 
 
@@ -22,7 +21,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     channel = exchange.found.parameters["channel"]
     key = sentry_key(request.headers, request.query)
     if key is not None:
-        await ingest.resolve(exchange, key, channel)
+        await ingest.resolve(exchange, key, channel, Signal.SENTRY)
     codec = codec_of(request.headers.get("Content-Encoding"), lenient=True)
     with ingest.admission.request() as hold:
         body = await ingest.read(exchange, hold)
@@ -36,7 +35,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         if dsn is not None and dsn.project != channel:
             raise Malformed("The envelope's dsn names another project than the path.", reason="wrong_dsn")
         key = with_dsn(key, dsn.key if dsn else None)
-        resolution = exchange.resolution or await ingest.resolve(exchange, key, channel)
+        resolution = exchange.resolution or await ingest.resolve(exchange, key, channel, Signal.SENTRY)
         parsed = envelope.parse(data)
         envelope.check_sizes(parsed, event_max_bytes=ingest.limits.event_max_bytes)
         event_id = envelope.event_id_of(parsed)
@@ -47,7 +46,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
             if envelope.needs_event_id(parsed):
                 # The worker takes the ingest id too where an event has none.
                 event_id = event_id or ingest_id.hex()
-    ingest.count(resolution, Signal.SENTRY, Outcome.ACCEPTED, len(parsed.items))
+    ingest.accept(exchange, resolution, Signal.SENTRY, len(parsed.items))
     return sentry_success(event_id)
 
 

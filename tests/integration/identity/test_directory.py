@@ -18,6 +18,7 @@ from gateway.runtime.settings import Database
 from gateway.runtime.settings import Directory as DirectorySettings
 from schemas.environment import Kind, Via
 from schemas.errors import DirectoryUnavailable, Forbidden, Malformed, Unauthenticated
+from schemas.signals import Signal
 
 PEPPERS = Peppers(current=1, by_version={1: b"p" * 32})
 
@@ -122,7 +123,7 @@ async def started(world: World, **settings: str | int) -> AsyncGenerator[Directo
 def asked(key: str, override: str | None = None, channel: str | None = None) -> Asked:
     parsed = parse(key)
     assert parsed is not None
-    return Asked(key=parsed, override=override, channel=channel)
+    return Asked(key=parsed, signal=Signal.LOGS, override=override, channel=channel)
 
 
 async def until_raises(directory: Directory, question: Asked, error: type[Exception], within_seconds: float) -> None:

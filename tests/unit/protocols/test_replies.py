@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from typing import Literal
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -105,6 +106,20 @@ def test_partial_success_is_the_same_in_both_formats(signal: Signal, rejected: i
 def test_headers_beside_a_status(error: GatewayError, header: tuple[str, str]) -> None:
     for reply in (otlp_error(error, Format.JSON), sentry_error(error), problem(error)):
         assert header in reply.headers
+
+
+@pytest.mark.parametrize(("scope", "told"), [("key", "key"), ("environment", "project")])
+def test_a_sentry_sdk_is_told_which_categories_are_limited(scope: Literal["key", "environment"], told: str) -> None:
+    error = RateLimited("m", retry_after_seconds=60, reason="quota_exceeded", scope=scope)
+    headers = dict(sentry_error(error).headers)
+    assert headers["Retry-After"] == "60"
+    seconds, categories, where, reason = headers["X-Sentry-Rate-Limits"].split(":")
+    assert (seconds, where, reason) == ("60", told, "quota_exceeded")
+    assert {"error", "transaction", "session", "log_item", "span", "replay", "monitor"} <= set(categories.split(";"))
+    # A client report says what was lost: it is never limited.
+    assert not {"internal", ""} & set(categories.split(";"))
+    assert "X-Sentry-Rate-Limits" not in dict(sentry_error(Overloaded("m")).headers)
+    assert "X-Sentry-Rate-Limits" not in dict(otlp_error(error, Format.JSON).headers)
 
 
 def test_an_unknown_encoding_is_answered_with_the_known_ones() -> None:
