@@ -39,13 +39,15 @@ check: setup-dev ## Lint, types, import rules, generated documents
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/axonpush config --docs | diff -u docs/configuration.md - || { echo "docs/configuration.md is stale: run make docs"; exit 1; }
+	$(BIN)/axonpush config --openapi | diff -u docs/openapi.json - || { echo "docs/openapi.json is stale: run make docs"; exit 1; }
 
 format: setup-dev ## Format the code and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## Generate docs/configuration.md
+docs: setup ## Generate docs/configuration.md and docs/openapi.json
 	$(BIN)/axonpush config --docs > docs/configuration.md
+	$(BIN)/axonpush config --openapi > docs/openapi.json
 
 bench: setup-dev ## Spans and events per CPU-second of edge and worker
 	$(BIN)/python -m bench

@@ -1,4 +1,4 @@
-"""`axonpush config`: prints the settings in effect and their origins, or the table of all settings."""
+"""`axonpush config`: prints the settings in effect and their origins, or what docs/ holds of settings and calls."""
 
 import inspect
 from typing import get_type_hints
@@ -37,8 +37,9 @@ variables. The flag of a setting is its name with dashes: `[server] port` is `--
 @click.command("config", short_help="Show the settings in effect and where each comes from.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--docs", is_flag=True, help="Print the table of all settings in Markdown instead.")
+@click.option("--openapi", is_flag=True, help="Print the description of the HTTP interface (OpenAPI 3.1) instead.")
 @with_origins(*SECTIONS)
-def command(settings: Settings, origins: dict[str, str], *, as_json: bool, docs: bool) -> None:
+def command(settings: Settings, origins: dict[str, str], *, as_json: bool, docs: bool, openapi: bool) -> None:
     """Show the settings in effect and where each comes from; secrets are masked.
 
     \b
@@ -48,6 +49,9 @@ def command(settings: Settings, origins: dict[str, str], *, as_json: bool, docs:
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     if docs:
         click.echo(document(), nl=False)
+        return
+    if openapi:
+        click.echo(description(), nl=False)
         return
     rows = [
         {"setting": key, "value": config.shown(setting, config.value_of(settings, setting)), "origin": origins[key]}
@@ -59,6 +63,14 @@ def command(settings: Settings, origins: dict[str, str], *, as_json: bool, docs:
     widths = [max(len(row[column]) for row in rows) for column in ("setting", "value")]
     for row in rows:
         click.echo(f"{row['setting']:<{widths[0]}}  {row['value']:<{widths[1]}}  {row['origin']}")
+
+
+def description() -> bytes:
+    """Write docs/openapi.json."""
+    from gateway.control.calls import CALLS
+    from gateway.control.openapi import write
+
+    return write(CALLS)
 
 
 def document() -> str:

@@ -1,14 +1,15 @@
 """How a request runs through its call; nothing here knows HTTP beyond method, path, query, headers and body."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 from msgspec import Struct
 
-from gateway.control import changes
+from gateway.control import changes, openapi
 from gateway.control.authentication import authenticate
 from gateway.control.call import CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
-from gateway.control.calls import match
+from gateway.control.calls import CALLS, match
 from gateway.control.changes import Change
 from gateway.control.reading import read_body, read_parameter, read_query
 from gateway.control.requests import Request, etag_of, fingerprint_of
@@ -19,6 +20,7 @@ from schemas.errors import GatewayError
 _NOTHING: Mapping[str, str] = {}
 _UNCACHED = ("Cache-Control", "no-store")
 _HEADERS = (("Content-Type", "application/json"), _UNCACHED)
+_DESCRIPTION = ("GET", "/openapi.json")
 
 
 async def answer(
@@ -31,7 +33,9 @@ async def answer(
     headers: Mapping[str, str],
     body: bytes,
 ) -> Reply:
-    """Find and run the call of a request; see `match` and `handle`."""
+    """Find and run the call of a request, or describe all calls; see `match` and `handle`."""
+    if (method, path) == _DESCRIPTION:
+        return _description()
     try:
         call, params = match(method, path)
     except GatewayError as error:
@@ -90,6 +94,12 @@ def _change(call: Call, target: str, fingerprint: bytes, headers: Mapping[str, s
     )
     assert call.action is not None
     return Change(call.action, target, request, given.get(IDEMPOTENCY_KEY))
+
+
+@cache
+def _description() -> Reply:
+    """Answer the description of the interface, for which no key is needed."""
+    return Reply(status=200, headers=(("Content-Type", "application/json"),), body=openapi.write(CALLS))
 
 
 def _reply(call: Call, answer: Struct | None) -> Reply:

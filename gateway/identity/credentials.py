@@ -88,14 +88,15 @@ def with_dsn(key: str | None, dsn_key: str | None) -> str:
     return key
 
 
-def management_key(headers: Headers) -> str:
-    """Find the key of a call to the control plane: the places of OTLP.
+def control_key(headers: Headers) -> str | None:
+    """Find the key of a call to the control plane, in the places of OTLP; None where there is none.
 
     Raises:
-        Unauthenticated: there is none, or two different ones.
+        Unauthenticated: there are two different ones.
         Malformed: a header stands there twice with two values.
     """
-    return _the_one([*_authorization(headers), *_api_key(headers)], "Authorization: Bearer")
+    found = [*_authorization(headers), *_api_key(headers)]
+    return _the_one(found, "Authorization: Bearer") if found else None
 
 
 def _the_one(found: Sequence[str], place: str) -> str:

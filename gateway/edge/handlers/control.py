@@ -5,7 +5,7 @@ from typing import Protocol
 
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
-from gateway.identity.credentials import management_key
+from gateway.identity.credentials import control_key
 from gateway.protocols.replies import Reply, problem
 from schemas.errors import GatewayError
 
@@ -23,7 +23,7 @@ class Calls(Protocol):
         headers: Mapping[str, str],
         body: bytes,
     ) -> Reply:
-        """Answer one call; `path` is still percent-encoded, `authorization` a management key."""
+        """Answer one call; `path` is still percent-encoded, `authorization` a key."""
         ...
 
 
@@ -34,7 +34,7 @@ async def answer(ingest: Ingest, calls: Calls, exchange: Exchange) -> Reply:
         GatewayError: see `refuse`.
     """
     request = exchange.request
-    key = management_key(request.headers)
+    key = control_key(request.headers)
     with ingest.admission.request() as hold:
         body = await ingest.read(exchange, hold)
         return await calls(

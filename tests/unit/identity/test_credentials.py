@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from multidict import CIMultiDict
 
-from gateway.identity.credentials import management_key, otlp_key, sentry_key, single, with_dsn
+from gateway.identity.credentials import control_key, otlp_key, sentry_key, single, with_dsn
 from schemas.errors import Malformed, Unauthenticated
 
 KEY = "ak_prod_0123456789"
@@ -41,7 +41,7 @@ OTLP_PLACES: Sequence[Pairs] = (
 @pytest.mark.parametrize("pairs", OTLP_PLACES)
 def test_otlp_reads_every_place(pairs: Pairs) -> None:
     assert otlp_key(headers(*pairs)) == KEY
-    assert management_key(headers(*pairs)) == KEY
+    assert control_key(headers(*pairs)) == KEY
 
 
 @pytest.mark.parametrize(
