@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import socket
 import uuid
 from pathlib import Path
@@ -48,8 +49,10 @@ async def start(data: DataDir, held: int, record_max_bytes: int, display: Displa
         properties = data.kafka / "server.properties"
         folder = data.kafka / "data"
         if not folder.exists():
-            await _format(data, held, command, env, _properties(*ports, data.kafka / "data.new", record_max_bytes))
-            (data.kafka / "data.new").replace(folder)
+            made = data.kafka / "data.new"
+            shutil.rmtree(made, ignore_errors=True)  # what an interrupted one left
+            await _format(data, held, command, env, _properties(*ports, made, record_max_bytes))
+            made.replace(folder)
         properties.write_text(_properties(*ports, folder, record_max_bytes), encoding="utf-8")
         archive = ClassArchive(jars.cache_folder(), command, env)
         class_list = data.kafka / "classes"
@@ -75,9 +78,8 @@ async def _format(data: DataDir, held: int, command: list[str], env: dict[str, s
     path = data.kafka / "format.properties"
     path.write_text(properties, encoding="utf-8")
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    # What an interrupted format left is written over.
     # With an equals sign, because an id may begin with a dash.
-    arguments = ["format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(path)]
+    arguments = ["format", f"--cluster-id={cluster_id}", "-c", str(path)]
     child = await Child.start(
         "Kafka's format",
         [*command, "kafka.tools.StorageTool", *arguments],
