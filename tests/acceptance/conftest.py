@@ -6,19 +6,20 @@ import psutil
 import pytest
 
 from tests.acceptance import node_client
-from tests.acceptance.stack import App, Stack, start
+from tests.acceptance.stack import App, Stack, data_folder, start
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """Start everything, and see that it stops in order and leaves nothing behind."""
-    stack = start(tmp_path_factory.mktemp("stack"))
-    family = stack.process.family()
-    yield stack
-    stack.database.close()
-    assert stack.process.stop() == 0, stack.process.log
-    _, alive = psutil.wait_procs(family, timeout=1)
-    assert not alive, f"`axonpush up` left these running: {alive}"
+    with data_folder() as folder:
+        stack = start(folder)
+        family = stack.process.family()
+        yield stack
+        stack.database.close()
+        assert stack.process.stop() == 0, stack.process.log
+        _, alive = psutil.wait_procs(family, timeout=1)
+        assert not alive, f"`axonpush up` left these running: {alive}"
 
 
 @pytest.fixture
