@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.control.calls import match
 from gateway.control.handling import handle
@@ -59,6 +59,13 @@ class Api(Struct, frozen=True):
         assert status == 428, problem
         confirm = {"X-Confirm": problem["confirm"], "X-Confirm-Challenge": problem["challenge"]}
         return await self.call(method, path, body, {**(headers or {}), **confirm})
+
+    def later(self, seconds: float) -> "Api":
+        """Answer the same caller, so many seconds later."""
+        clock = self.service.clock
+        return structs.replace(
+            self, service=structs.replace(self.service, clock=lambda: clock() + round(seconds * 1_000_000_000))
+        )
 
     async def made(self, path: str, body: Item) -> Item:
         """Create something and answer it."""
