@@ -23,6 +23,7 @@ from gateway.edge.usage import Usage
 from gateway.identity.directory import Directory
 from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers, parse_peppers
+from gateway.query.archive import Archive
 from gateway.runtime import metrics
 from gateway.runtime.clock import now_ns
 from gateway.runtime.lifecycle import stop_on_signals
@@ -121,7 +122,14 @@ async def _control(settings: Settings, peppers: Peppers) -> AsyncGenerator[Servi
     pool = await open_pool(settings.database)
     topics = KafkaTopics(settings.kafka)
     try:
-        yield Service(store=Store(pool), topics=topics, peppers=peppers, clock=now_ns, previews=settings.previews)
+        yield Service(
+            store=Store(pool),
+            topics=topics,
+            peppers=peppers,
+            clock=now_ns,
+            archive=Archive(pool),
+            previews=settings.previews,
+        )
     finally:
         await topics.close()
         await pool.close()

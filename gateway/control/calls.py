@@ -1,6 +1,7 @@
 """The control plane's calls: one table of method, path, rule, types and permission."""
 
 from gateway.control import (
+    acknowledgement,
     api_keys,
     apps,
     audit,
@@ -8,12 +9,14 @@ from gateway.control import (
     destruction,
     environment_changes,
     environments,
+    limits,
     lookup,
     management_keys,
     members,
     previews,
     public_tokens,
     roles,
+    stored_events,
 )
 from gateway.control.access_types import (
     AuditQuery,
@@ -30,10 +33,15 @@ from gateway.control.credential_types import (
     CreateApiKey,
     CreatePublicToken,
     PublicTokenQuery,
+    RevokeQuery,
+    Rotate,
     UpdateApiKey,
+    UpdatePublicToken,
 )
+from gateway.control.limit_types import UpdatePolicy, UsageQuery
 from gateway.control.permissions import Permission
 from gateway.control.reading import read_path
+from gateway.control.stored_events import EventQuery
 from gateway.control.types import (
     CloneEnvironment,
     CreateApp,
@@ -98,6 +106,13 @@ CALLS = (
          permission=Permission.PREVIEW, action="environment.extend", body=ExtendEnvironment, refusals=(410,)),
     Call(method="POST", pattern="/environments/{id}/wipe", run=destruction.wipe, permission=Permission.WIPE,
          action="environment.wipe", confirms=True),
+    Call(method="GET", pattern="/environments/{id}/events", run=stored_events.listing,
+         permission=Permission.READ_EVENTS, query=EventQuery),
+    Call(method="GET", pattern="/environments/{id}/policy", run=limits.policy, permission=Permission.SEE),
+    Call(method="PATCH", pattern="/environments/{id}/policy", run=limits.update_policy,
+         permission=Permission.ENVIRONMENT, action="policy.update", body=UpdatePolicy),
+    Call(method="GET", pattern="/environments/{id}/usage", run=limits.usage, permission=Permission.SEE,
+         query=UsageQuery),
     Call(method="POST", pattern="/apps/{id}/channels", run=channels.create, permission=Permission.CHANNEL,
          action="channel.create", body=CreateChannel, status=_CREATED),
     Call(method="GET", pattern="/apps/{id}/channels", run=channels.listing, permission=Permission.SEE,
@@ -113,14 +128,20 @@ CALLS = (
     Call(method="PATCH", pattern="/api-keys/{id}", run=api_keys.update, permission=Permission.KEYS,
          action="key.update", body=UpdateApiKey, refusals=(409,)),
     Call(method="POST", pattern="/api-keys/{id}/revoke", run=api_keys.revoke, permission=Permission.REVOKE,
-         action="key.revoke", confirms=True),
+         action="key.revoke", query=RevokeQuery, then=acknowledgement.await_edges, confirms=True),
+    Call(method="POST", pattern="/api-keys/{id}/rotate", run=api_keys.rotate, permission=Permission.KEYS,
+         action="key.rotate", body=Rotate, is_body_optional=True, status=_CREATED),
     Call(method="POST", pattern="/public-tokens", run=public_tokens.create, permission=Permission.KEYS,
          action="token.create", body=CreatePublicToken, status=_CREATED, refusals=(404,)),
     Call(method="GET", pattern="/public-tokens", run=public_tokens.listing, permission=Permission.SEE_KEYS,
          query=PublicTokenQuery),
     Call(method="GET", pattern="/public-tokens/{id}", run=lookup.public_token, permission=Permission.SEE_KEYS),
     Call(method="POST", pattern="/public-tokens/{id}/revoke", run=public_tokens.revoke,
-         permission=Permission.REVOKE, action="token.revoke"),
+         permission=Permission.REVOKE, action="token.revoke", query=RevokeQuery, then=acknowledgement.await_edges),
+    Call(method="PATCH", pattern="/public-tokens/{id}", run=public_tokens.update, permission=Permission.KEYS,
+         action="token.update", body=UpdatePublicToken, refusals=(409,)),
+    Call(method="POST", pattern="/public-tokens/{id}/rotate", run=public_tokens.rotate, permission=Permission.KEYS,
+         action="token.rotate", body=Rotate, is_body_optional=True, status=_CREATED),
     Call(method="POST", pattern="/members", run=members.create, permission=Permission.ACCESS,
          action="member.create", body=CreateMember, status=_CREATED),
     Call(method="GET", pattern="/members", run=members.listing, permission=Permission.ACCESS, query=PageQuery),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from gateway.control.permissions import Base, Binding, Scope
+from gateway.control.ports import Archive
 from gateway.control.requests import Request
 from gateway.control.store import Queries
 from gateway.identity.tokens import Peppers
@@ -29,6 +30,7 @@ class Service(Struct, frozen=True):
     topics: Topics
     peppers: Peppers
     clock: Clock
+    archive: Archive
     previews: Previews = Previews()
     request: Request = Request()
 

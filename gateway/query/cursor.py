@@ -9,6 +9,9 @@ import msgspec
 
 from schemas.errors import Unprocessable
 
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2300, 1, 1, tzinfo=UTC)
+
 
 class Key(NamedTuple):
     """What events are ordered by: receipt, then kind, request, and place in the table, which no insertion changes."""
@@ -35,7 +38,8 @@ def read(cursor: str) -> Key:
     except (msgspec.MsgspecError, ValueError) as error:
         raise _wrong() from error
     block, offset = key.place
-    if key.received_at.tzinfo is not UTC or not (0 <= block < 1 << 32 and 0 <= offset < 1 << 16):
+    is_possible = key.received_at.tzinfo is UTC and _EARLIEST <= key.received_at < _LATEST
+    if not is_possible or not (0 <= block < 1 << 32 and 0 <= offset < 1 << 16):
         raise _wrong()
     return key
 

@@ -38,8 +38,8 @@ class _Window(Struct, frozen=True):
         return self.since >= self.until
 
 
-async def read(reader: Reader, org_id: str, environment: str, asked: EventsAsked, *, redacted: bool) -> EventPage:
-    """Answer a page of what is stored of an environment; with `redacted` without what is not for everybody.
+async def read(reader: Reader, org_id: str, environment: str, asked: EventsAsked, *, is_redacted: bool) -> EventPage:
+    """Answer a page of what is stored of an environment; with `is_redacted` without what is not for everybody.
 
     The environment is named in each query, and row-level security holds for the organization beside it.
 
@@ -62,7 +62,7 @@ async def read(reader: Reader, org_id: str, environment: str, asked: EventsAsked
     page = kept[: asked.limit]
     is_end = not ends and len(page) == len(found)
     return EventPage(
-        items=[redact(each.event) if redacted else each.event for each in page],
+        items=[redact(each.event) if is_redacted else each.event for each in page],
         next=None if is_end else cursor.write(page[-1].key),
     )
 

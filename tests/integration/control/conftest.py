@@ -11,6 +11,7 @@ from gateway.control.seed import Seeded, SeedSecrets, seed
 from gateway.control.service import Service, system
 from gateway.control.store import Store
 from gateway.identity.tokens import Peppers
+from gateway.query.archive import Archive
 from gateway.runtime import clock, postgres
 from gateway.runtime.ids import new_ulid
 from gateway.runtime.settings import Database, Kafka
@@ -28,7 +29,7 @@ async def service(database_url: str, kafka_bootstrap: str) -> AsyncIterator[Serv
     pool = await postgres.open_pool(Database(url=database_url))
     topics = KafkaTopics(Kafka(bootstrap=kafka_bootstrap))
     peppers = Peppers(current=1, by_version={1: b"p" * 32})
-    yield Service(store=Store(pool), topics=topics, peppers=peppers, clock=clock.now_ns)
+    yield Service(store=Store(pool), topics=topics, peppers=peppers, clock=clock.now_ns, archive=Archive(pool))
     await topics.close()
     await pool.close()
 

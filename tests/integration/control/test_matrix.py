@@ -22,6 +22,7 @@ SCOPES = ("organization", "app")
 LEAST = {
     Permission.SEE: "agent",
     Permission.AUDIT: "agent",
+    Permission.READ_EVENTS: "agent",
     Permission.PREVIEW: "developer",
     Permission.ENVIRONMENT: "developer",
     Permission.SEE_KEYS: "developer",

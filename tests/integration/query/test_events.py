@@ -88,15 +88,15 @@ async def read(
     reader: Reader, *, environment: str = SHOP, redacted: bool = False, **fields: Any
 ) -> list[dict[str, Any]]:
     """Answer one page."""
-    page = await events.read(reader, ORG, environment, asked(**fields), redacted=redacted)
+    page = await events.read(reader, ORG, environment, asked(**fields), is_redacted=redacted)
     return [as_item(each) for each in page.items]
 
 
 async def pages(reader: Reader, **fields: Any) -> list[EventPage]:
     """Answer all pages, one after the other."""
-    found = [await events.read(reader, ORG, SHOP, asked(**fields), redacted=False)]
+    found = [await events.read(reader, ORG, SHOP, asked(**fields), is_redacted=False)]
     while found[-1].next is not None:
-        found.append(await events.read(reader, ORG, SHOP, asked(after=found[-1].next, **fields), redacted=False))
+        found.append(await events.read(reader, ORG, SHOP, asked(after=found[-1].next, **fields), is_redacted=False))
     return found
 
 
@@ -154,15 +154,15 @@ async def test_pages_hold_everything_once_and_in_order(reader: Reader, limit: in
 
 
 async def test_a_page_goes_on_behind_what_was_stored_meanwhile(reader: Reader, archive: Archive) -> None:
-    first = await events.read(reader, ORG, OTHER_SHOP, asked(), redacted=False)
+    first = await events.read(reader, ORG, OTHER_SHOP, asked(), is_redacted=False)
     assert (first.items, first.next) == ([], None)
     for number in range(3):
         await archive.store(OTHER_SHOP, otlp(Signal.LOGS, logs(log(str(number)))), number)
-    first = await events.read(reader, ORG, OTHER_SHOP, asked(limit=2), redacted=False)
+    first = await events.read(reader, ORG, OTHER_SHOP, asked(limit=2), is_redacted=False)
     await archive.store(OTHER_SHOP, otlp(Signal.LOGS, logs(log("early"))), -5)
     await archive.store(OTHER_SHOP, otlp(Signal.LOGS, logs(log("late"))), 5)
     assert first.next is not None
-    second = await events.read(reader, ORG, OTHER_SHOP, asked(limit=2, after=first.next), redacted=False)
+    second = await events.read(reader, ORG, OTHER_SHOP, asked(limit=2, after=first.next), is_redacted=False)
     bodies = [as_item(each)["body"] for page in (first, second) for each in page.items]
     assert bodies == ["0", "1", "2", "late"]
 
@@ -201,4 +201,4 @@ async def test_what_was_counted_and_is_gone_hides_nothing(reader: Reader, archiv
 @pytest.mark.parametrize("cursor", ["x", "not base64 at all", "WzFd", "é"])
 async def test_a_cursor_that_is_none_of_ours_is_told(reader: Reader, cursor: str) -> None:
     with pytest.raises(Unprocessable, match="after"):
-        await events.read(reader, ORG, SHOP, asked(after=cursor), redacted=False)
+        await events.read(reader, ORG, SHOP, asked(after=cursor), is_redacted=False)

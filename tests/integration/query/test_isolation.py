@@ -51,9 +51,9 @@ async def test_who_names_no_organization_sees_nothing(archive: Archive, org_id: 
 
 
 async def test_a_foreign_environment_that_is_asked_for_yields_nothing(reader: Reader) -> None:
-    page = await events.read(reader, ORG, FOREIGN, asked(), redacted=False)
+    page = await events.read(reader, ORG, FOREIGN, asked(), is_redacted=False)
     assert (page.items, page.next) == ([], None)
-    own = await events.read(reader, FOREIGN_ORG, FOREIGN, asked(), redacted=False)
+    own = await events.read(reader, FOREIGN_ORG, FOREIGN, asked(), is_redacted=False)
     assert len(own.items) == 4
 
 

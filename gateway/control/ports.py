@@ -1,0 +1,13 @@
+"""What the control plane asks of parts that it does not import; the assembly gives them."""
+
+from typing import Protocol
+
+from schemas.stored import EventPage, EventsAsked
+
+
+class Archive(Protocol):
+    """Where stored events are read; only those of the organization, whatever environment is named."""
+
+    async def events(self, org_id: str, environment_id: str, asked: EventsAsked, *, is_redacted: bool) -> EventPage:
+        """Answer a page; raise Unprocessable for a wrong cursor, StoreTransient where PostgreSQL does not answer."""
+        ...

@@ -1,0 +1,17 @@
+"""What is stored, for whoever decides who may see it: the read side's one entry for the control plane."""
+
+from gateway.query import events
+from gateway.query.store import Reader
+from gateway.runtime.postgres import Pool
+from schemas.stored import EventPage, EventsAsked
+
+
+class Archive:
+    """Reads over a pool, for one organization at a time."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._reader = Reader(pool)
+
+    async def events(self, org_id: str, environment_id: str, asked: EventsAsked, *, is_redacted: bool) -> EventPage:
+        """Answer a page of events; see `gateway.query.events.read`."""
+        return await events.read(self._reader, org_id, environment_id, asked, is_redacted=is_redacted)
