@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 
 import msgspec
 
 from consumers import worker
-from gateway.control import handling, seed
+from gateway.control import handling, reaper, seed
 from gateway.control.service import Service
 from gateway.control.store import Store
 from gateway.edge.account import Account
@@ -61,11 +61,23 @@ async def run_edge(settings: Settings, sock: socket.socket, *, on_ready: Callabl
         reporter = await stack.enter_async_context(_reporting(settings, directory, account))
         ingest = Ingest(settings, directory, publisher, account, now_ns)
         edge = Edge(ingest, functools.partial(handling.answer, service), readiness)
+        reaping = await stack.enter_async_context(_reaping(settings, service))
         async with asyncio.TaskGroup() as tasks:
-            kept = [tasks.create_task(directory.run()), tasks.create_task(reporter.run())]
+            kept = [tasks.create_task(each) for each in (directory.run(), reporter.run(), reaping)]
             await _serve(edge, settings, sock, stop, on_ready)
             for task in kept:
                 task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _reaping(settings: Settings, service: Service) -> AsyncGenerator[Coroutine[None, None, None]]:
+    """The reaper's work, to be run; over a connection of its own, for it holds one while it waits for locks."""
+    database = msgspec.structs.replace(settings.database, pool_max_size=1)
+    pool = await open_pool(database, server_settings={"application_name": "axonpush-reaper"})
+    try:
+        yield reaper.run(service, Store(pool), settings.reaper)
+    finally:
+        pool.terminate()
 
 
 @contextlib.asynccontextmanager

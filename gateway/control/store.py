@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib.resources import files
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import asyncpg
 from msgspec import Struct, convert
@@ -13,6 +13,7 @@ from gateway.runtime.postgres import UNREACHABLE, Pool
 from schemas.errors import DirectoryUnavailable
 
 T = TypeVar("T", bound=Struct)
+PooledConnection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -66,6 +67,11 @@ class Queries:
         with _translated():
             await self._executor.execute(_QUERIES[name], *arguments)
 
+    async def statement(self, sql: str) -> None:
+        """Run a statement that a query answered; raises as `many`."""
+        with _translated():
+            await self._executor.execute(sql)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator["Queries"]:
         """Give queries that stand or fall together: an exception undoes them all, and no more than them."""
@@ -82,16 +88,32 @@ class Store(Queries):
         super().__init__(pool, self._begin)
 
     @asynccontextmanager
+    async def alone(self, name: str) -> AsyncGenerator[Queries | None]:
+        """Give queries on one connection, each in a transaction of its own, while nobody else has this name; else None.
+
+        No lock is waited for longer than a second.
+
+        Raises:
+            DirectoryUnavailable: PostgreSQL cannot be reached, or does not answer in time.
+        """
+        with _translated():
+            # What is set and locked here, the pool undoes when it gets the connection back.
+            async with self._pool.acquire() as connection:
+                is_alone = await connection.fetchval(_QUERIES["be_alone"], name)
+                await connection.execute(_QUERIES["wait_briefly"])
+                yield Queries(connection, lambda: _transaction(connection)) if is_alone else None
+
+    @asynccontextmanager
     async def _begin(self) -> AsyncGenerator[Queries]:
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, _transaction(connection) as queries:
+            yield queries
 
-            @asynccontextmanager
-            async def begin() -> AsyncGenerator[Queries]:
-                async with connection.transaction():
-                    yield Queries(connection, begin)
 
-            async with begin() as queries:
-                yield queries
+@asynccontextmanager
+async def _transaction(connection: PooledConnection) -> AsyncGenerator[Queries]:
+    """Begin a transaction, or a savepoint in the one that the connection is in."""
+    async with connection.transaction():
+        yield Queries(connection, lambda: _transaction(connection))
 
 
 @contextmanager

@@ -34,13 +34,29 @@ class Publisher(Protocol):
 
 
 class Topics(Protocol):
-    """Makes and checks the topics of environments."""
+    """Makes, checks and deletes the topics of environments."""
 
     async def ensure(self, partitions_by_topic: Mapping[str, int]) -> None:
         """Make the topics that are missing, and raise partition counts that are lower.
 
         Topics that exist are accepted as they are otherwise; where access rules forbid creation, those made beforehand
         are accepted.
+
+        Raises:
+            StreamUnavailable: Kafka cannot be reached, or refuses.
+        """
+        ...
+
+    async def ends(self, topic: str) -> Mapping[int, int]:
+        """Answer by partition the offset that the next record will get; nothing where there is no such topic.
+
+        Raises:
+            StreamUnavailable: Kafka cannot be reached, or refuses.
+        """
+        ...
+
+    async def delete(self, topics: Collection[str]) -> None:
+        """Delete topics with all their records; those that do not exist are none the worse.
 
         Raises:
             StreamUnavailable: Kafka cannot be reached, or refuses.

@@ -1,11 +1,18 @@
 """Administration of the environments' topics: made by whoever makes an environment, never by asking for metadata."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from gateway.runtime.kafka_options import kafka_options
 from gateway.runtime.settings import Kafka
@@ -37,6 +44,35 @@ class KafkaTopics:
                 await _widen(client, {t: n for t, n in partitions_by_topic.items() if n > existing.get(t, n)})
         except (KafkaError, TimeoutError, OSError) as error:
             raise StreamUnavailable(f"The topics cannot be made ready: {error!r}.") from error
+
+    async def ends(self, topic: str) -> Mapping[int, int]:
+        """See `Topics.ends`."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                count = (await _partition_counts(await self._connected(), [topic])).get(topic, 0)
+                if not count:
+                    return {}
+                consumer: Any = AIOKafkaConsumer(**kafka_options(self._kafka), group_id=None, enable_auto_commit=False)
+                await consumer.start()
+                try:
+                    ends = await consumer.end_offsets([TopicPartition(topic, part) for part in range(count)])
+                finally:
+                    await consumer.stop()
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise StreamUnavailable(f"The end of {topic} cannot be read: {error!r}.") from error
+        return {partition.partition: offset for partition, offset in ends.items()}
+
+    async def delete(self, topics: Collection[str]) -> None:
+        """See `Topics.delete`."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                answer: Any = await (await self._connected()).delete_topics(list(topics))
+                for topic, code, *_ in answer.topic_error_codes:
+                    error = for_code(code)
+                    if code and not issubclass(error, UnknownTopicOrPartitionError):
+                        raise error(topic)
+        except (KafkaError, TimeoutError, OSError) as error:
+            raise StreamUnavailable(f"The topics cannot be deleted: {error!r}.") from error
 
     async def close(self) -> None:
         """Disconnect."""
