@@ -18,6 +18,7 @@ COMMANDS = {
     "seed": "Make the first app and issue its first keys.",
     "config": "Show the settings in effect and where each comes from.",
     "stats": "Count what is stored and what is waiting.",
+    "whoami": "What a key is and what it may do.",
     "events": "Events that are stored of an environment.",
     "app": "Apps: what environments, channels and keys belong to.",
     "env": "Environments of an app.",

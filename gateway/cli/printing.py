@@ -53,6 +53,8 @@ def _text(value: object) -> str:
         case False:
             return "no"
         case list():
-            return ", ".join(str(each) for each in cast("list[object]", value)) or "-"
+            return ", ".join(_text(each) for each in cast("list[object]", value)) or "-"
+        case dict():
+            return ", ".join(f"{name} {_text(each)}" for name, each in cast("dict[str, object]", value).items())
         case _:
             return str(value)

@@ -24,20 +24,25 @@ class Call(Struct, frozen=True, kw_only=True):
     whichever the call has; what it answers is its return type, None for an empty answer.
 
     `permission` is what the rule asks for beside that the caller sees what the path names; for environments that are
-    ephemeral the rule takes PREVIEW for ENVIRONMENT. `action` names a call that changes something in the audit log.
+    ephemeral the rule takes PREVIEW for ENVIRONMENT; None where a key of any kind may ask about itself. `action` names
+    a call that changes something in the audit log.
     `confirms` says that it can ask for a confirmation. `refusals` are statuses of the rule beside those that follow
-    from the rest. `status_of` answers the status where it depends on the answer.
+    from the rest. `status_of` answers the status where it depends on the answer. `then` is run once the change is
+    committed: it is given what `run` was and its answer, and answers in its stead. Where `is_body_optional` no body is
+    an empty object.
     """
 
     method: str
     pattern: str
     run: Callable[..., Awaitable[Struct | None]]
-    permission: Permission
+    permission: Permission | None
     action: str | None = None
     body: type[Input] | None = None
+    is_body_optional: bool = False
     query: type[Input] | None = None
     status: int = 200
     status_of: Callable[[Any], int] | None = None
+    then: Callable[..., Awaitable[Struct]] | None = None
     confirms: bool = False
     refusals: tuple[int, ...] = ()
 

@@ -17,6 +17,7 @@ from gateway.control import (
     public_tokens,
     roles,
     stored_events,
+    whoami,
 )
 from gateway.control.access_types import (
     AuditQuery,
@@ -170,6 +171,7 @@ CALLS = (
          permission=Permission.ACCESS),
     Call(method="POST", pattern="/management-keys/{id}/revoke", run=management_keys.revoke,
          permission=Permission.ACCESS, action="management_key.revoke"),
+    Call(method="GET", pattern="/whoami", run=whoami.whoami, permission=None),
     Call(method="GET", pattern="/audit", run=audit.listing, permission=Permission.AUDIT, query=AuditQuery),
     Call(method="GET", pattern="/audit/head", run=audit.head, permission=Permission.AUDIT),
 )

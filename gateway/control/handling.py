@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -65,11 +66,11 @@ async def handle(
         body: the body, not compressed.
     """
     try:
-        principal = await authenticate(service, authorization)
+        principal = await authenticate(service, authorization, takes_any_key=call.permission is None)
         arguments: list[object] = [read_parameter(name, value) for name, value in params.items()]
         target = str(arguments[-1]) if arguments else ""
         if call.body is not None:
-            arguments.append(read_body(call.body, body))
+            arguments.append(read_body(call.body, b"{}" if call.is_body_optional and not body else body))
         if call.query is not None:
             arguments.append(read_query(call.query, query))
 
@@ -79,7 +80,11 @@ async def handle(
         if call.action is None:
             return await rule(service)
         fingerprint = fingerprint_of(call.method, f"{call.pattern} {[*params.values()]}", body)
-        return await changes.run(service, principal, _change(call, target, fingerprint, headers), rule)
+        reply = await changes.run(service, principal, _change(call, target, fingerprint, headers), rule)
+        if call.then is None:
+            return reply
+        answer = msgspec.json.decode(reply.body, type=get_type_hints(call.run)["return"])
+        return _reply(call, await call.then(service, principal, *arguments, answer))
     except GatewayError as error:
         return problem(error)
 
@@ -106,7 +111,6 @@ def _reply(call: Call, answer: Struct | None) -> Reply:
     """Write an answer; one object has an entity tag."""
     if answer is None:
         return Reply(status=call.status, headers=(_UNCACHED,), body=b"")
-    body = msgspec.json.encode(answer)
     status = call.status if call.status_of is None else call.status_of(answer)
-    headers = (*_HEADERS, ("ETag", etag_of(body))) if call.is_object else _HEADERS
-    return Reply(status=status, headers=headers, body=body)
+    headers = (*_HEADERS, ("ETag", etag_of(answer))) if call.is_object else _HEADERS
+    return Reply(status=status, headers=headers, body=msgspec.json.encode(answer))

@@ -98,7 +98,8 @@ def write(calls: Iterable[Call]) -> bytes:
 def _operation(call: Call, schemas: dict[Any, Json]) -> Json:
     summary, *paragraphs = (inspect.getdoc(call.run) or "").split("\n\n")
     details = [paragraph for paragraph in paragraphs if not paragraph.startswith("Raises:")]
-    details.append(f"Takes the permission `{call.permission.value}`.")
+    permission = "a key of any kind" if call.permission is None else f"the permission `{call.permission.value}`"
+    details.append(f"Takes {permission}.")
     operation: Json = {
         "operationId": f"{call.run.__module__.rpartition('.')[2]}.{call.run.__name__}",
         "tags": [call.pattern.split("/")[1]],
@@ -107,7 +108,8 @@ def _operation(call: Call, schemas: dict[Any, Json]) -> Json:
         "parameters": [*_path_parameters(call), *_query_parameters(call), *_header_parameters(call)],
     }
     if call.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schemas[call.body]}}}
+        content = {"application/json": {"schema": schemas[call.body]}}
+        operation["requestBody"] = {"required": not call.is_body_optional, "content": content}
     operation["responses"] = {str(status): _response(call, status, schemas) for status in call.statuses}
     return operation
 

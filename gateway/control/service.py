@@ -45,6 +45,7 @@ class Principal(Struct, frozen=True):
     org_id: str
     actor: str
     bindings: tuple[Binding, ...]
+    credential_id: str = ""
 
 
 def system(org_id: str) -> Principal:

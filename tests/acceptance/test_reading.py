@@ -38,3 +38,14 @@ def test_events_are_read_back_from_the_environment_that_they_went_to(stack: Stac
     assert read("--env", "production") == []
     table = stack.run("events", "--app", app.slug, "--env", "development")
     assert all(text in table for text in ("first", "hello", "shop", trace_id.hex()))
+
+
+def test_a_key_of_any_kind_is_told_what_it_is(stack: Stack, app: App) -> None:
+    shown = json.loads(stack.run("whoami", "--json"))
+    assert (shown["kind"], shown["roles"]) == ("mk", [{"role": "admin", "scope": "organization", "target": None}])
+    for key, kind, slug in ((app.key("development"), "ak", "development"), (app.token(), "pt", "production")):
+        found = json.loads(stack.run("whoami", "--key", key, "--json"))
+        assert (found["kind"], found["environment"]["slug"], found["channelId"]) == (kind, slug, app.channel)
+    answer = send(f"{stack.url}/whoami", method="GET", headers={"X-API-Key": app.key()})
+    assert (answer.status, answer.json()["app"]["slug"]) == (200, app.slug)
+    assert "development" in stack.run("whoami", "--key", app.key("development"))

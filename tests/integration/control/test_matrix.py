@@ -114,7 +114,7 @@ async def channel(world: World) -> Target:
 
 async def key(world: World) -> Target:
     body = {"appId": world.app["id"], "environmentId": world.environment["id"]}
-    return Target((await world.admin.made("/api-keys", body))["id"], {"name": "renamed"})
+    return Target((await world.admin.made("/api-keys", body))["id"])
 
 
 async def token(world: World) -> Target:
@@ -164,6 +164,9 @@ def new_body(world: World, action: str) -> Item:
         "preview.upsert": {"ttlSeconds": 60},
         "channel.create": {"name": f"Channel {number}"},
         "key.create": {"appId": world.app["id"]},
+        "key.rotate": {"overlapSeconds": 60},
+        "token.rotate": {"overlapSeconds": 60},
+        "policy.update": {"overQuota": "accept"},
         "token.create": {"channelId": world.app["defaultChannelId"], "environmentId": world.environment["id"]},
         "member.create": {"email": f"n{number}@shop.example", "name": "N"},
         "role.create": {"slug": f"new-{number}", "name": "R", "base": "agent", "without": ["events.read"]},
@@ -200,11 +203,12 @@ def is_allowed(call: Call, role: str, scope: str) -> bool:
     name = name_of(call)
     if scope == "app" and (name in ORGANIZATION_ONLY or call.permission is Permission.ACCESS):
         return False
+    assert call.permission is not None
     least = "developer" if name == "GET /audit/head" else LEAST[call.permission]
     return ROLES.index(role) >= ROLES.index(least)
 
 
-@pytest.mark.parametrize("call", CALLS, ids=name_of)
+@pytest.mark.parametrize("call", [call for call in CALLS if call.permission], ids=name_of)
 async def test_where_one_is_bound_the_role_decides(bound: World, call: Call) -> None:
     for (role, scope), caller in bound.callers.items():
         status = await ask(caller, bound, call)
