@@ -24,7 +24,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self.cut_at_commit: Literal["before", "after"] | None = None
-        self.url = parts._replace(netloc="postgres@", query=f"host={folder}").geturl()
+        user = parts.netloc.rpartition("@")[0]
+        self.url = parts._replace(netloc=f"{user}@", query=f"host={folder}").geturl()
 
     async def up(self) -> None:
         """Take connections."""
