@@ -5,9 +5,18 @@ from collections.abc import Sequence
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
-from gateway.control import access, confirmation, lookup, minting
+from gateway.control import access, confirmation, lookup, minting, rights, rotation
 from gateway.control.confirmation import Impact
-from gateway.control.credential_types import ApiKey, ApiKeyQuery, CreateApiKey, MintedApiKey, UpdateApiKey
+from gateway.control.credential_types import (
+    ApiKey,
+    ApiKeyQuery,
+    CreateApiKey,
+    MintedApiKey,
+    RevokedApiKey,
+    RevokeQuery,
+    Rotate,
+    UpdateApiKey,
+)
 from gateway.control.paging import bounds_of, page_of
 from gateway.control.permissions import Permission, Place
 from gateway.control.service import Principal, Service, check_expiry
@@ -26,7 +35,7 @@ async def create(service: Service, principal: Principal, body: CreateApiKey) -> 
 
     Raises:
         NotFound: the organization has no such app or environment.
-        Unprocessable: the environment belongs to another app, or the expiry is over.
+        Unprocessable: the environment belongs to another app, or a right or a limit is impossible.
     """
     app = await lookup.app(service, principal, body.app_id)
     environment = await _environment_of(service, principal, app, body.environment_id)
@@ -35,15 +44,9 @@ async def create(service: Service, principal: Principal, body: CreateApiKey) -> 
         await _check_override(service, principal, environment, body.override_environments)
     check_expiry(service, body.expires_at)
     text = minting.new_text(service, Kind.API_KEY, hint_of(environment.slug))
-    grant = minting.Grant(
-        app_id=app.id,
-        environment_id=environment.id,
-        name=body.name,
-        allow_environment_override=body.allow_environment_override,
-        override_environments=body.override_environments,
-        expires_at=body.expires_at,
-    )
-    row = await minting.insert(service, ApiKey, principal, text, grant)
+    given = rights.rights_of(body)
+    given["environment_id"] = environment.id
+    row = await minting.insert(service, ApiKey, principal, text, minting.Grant(**given))
     service.request.note(row.id, environment_id=row.environment_id, after=row)
     return MintedApiKey(**asdict(row), key=text)
 
@@ -69,14 +72,14 @@ async def update(service: Service, principal: Principal, key_id: str, body: Upda
     Raises:
         NotFound: the organization has no such key or environment.
         Conflict: the key is revoked.
-        Unprocessable: the environment belongs to another app, or the expiry is over.
+        Unprocessable: the environment belongs to another app, or a right or a limit is impossible.
     """
     key, environment = await lookup.credential(service, principal, ApiKey, "api_key_to_change", key_id)
     access.require(principal, Permission.KEYS, access.place_of(environment))
     service.request.check_match(key)
     if key.revoked_at is not None:
         raise Conflict("This key is revoked and can no longer be changed; make another one.", reason="revoked")
-    wanted = replace(key, **{name: value for name, value in asdict(body).items() if value is not UNSET})
+    wanted = replace(key, **rights.rights_of(body))
     if body.environment_id is not UNSET:
         app = await lookup.app(service, principal, key.app_id)
         environment = await _environment_of(service, principal, app, body.environment_id)
@@ -85,24 +88,33 @@ async def update(service: Service, principal: Principal, key_id: str, body: Upda
         await _check_override(service, principal, environment, wanted.override_environments)
     if body.expires_at is not UNSET:
         check_expiry(service, body.expires_at)
-    changed = await service.store.one(
-        ApiKey,
-        "update_api_key",
-        principal.org_id,
-        key_id,
-        wanted.environment_id,
-        wanted.name,
-        wanted.allow_environment_override,
-        wanted.override_environments,
-        wanted.expires_at,
-    )
-    assert changed is not None
+    changed = await minting.update(service, principal, wanted)
     service.request.note(key_id, environment_id=changed.environment_id, before=key, after=changed)
     return changed
 
 
-async def revoke(service: Service, principal: Principal, key_id: str) -> ApiKey:
-    """End a key for good; a second time changes nothing.
+async def rotate(service: Service, principal: Principal, key_id: str, body: Rotate) -> MintedApiKey:
+    """Make a key of the same rights that takes the place of another one, which goes on being good for a while.
+
+    Raises:
+        NotFound: the principal reaches no such key.
+        Conflict: it is revoked, has expired, or was rotated already.
+    """
+    key, environment = await lookup.credential(service, principal, ApiKey, "api_key_to_change", key_id)
+    access.require(principal, Permission.KEYS, access.place_of(environment))
+    if key.allow_environment_override:
+        await _check_override(service, principal, environment, key.override_environments)
+    row, text = await rotation.succeed(service, principal, key, environment, body)
+    return MintedApiKey(**asdict(row), key=text)
+
+
+async def revoke(
+    service: Service,
+    principal: Principal,
+    key_id: str,
+    query: RevokeQuery,  # noqa: ARG001 (the waiting begins when this is committed: `acknowledgement.await_edges`)
+) -> RevokedApiKey:
+    """End a key for good; a second time changes nothing. With `wait`, say which edge processes have applied it.
 
     Raises:
         NotFound: the principal reaches no such key.
@@ -115,12 +127,13 @@ async def revoke(service: Service, principal: Principal, key_id: str) -> ApiKey:
     row = await service.store.one(ApiKey, "revoke_credential", principal.org_id, key_id, Kind.API_KEY.value)
     assert row is not None
     service.request.note(key_id, environment_id=key.environment_id, before=key, after=row)
-    return row
+    return RevokedApiKey(**asdict(row))
 
 
 async def _is_last(service: Service, principal: Principal, key: ApiKey) -> bool:
     """Say whether a live key is the last one of its environment; other revocations there wait for this one."""
-    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= service.now()):
+    ends = [each for each in (key.expires_at, key.retire_at) if each is not None]
+    if key.revoked_at is not None or any(each <= service.now() for each in ends):
         return False
     await service.store.one(Environment, "environment_to_change", principal.org_id, key.environment_id)
     others = await service.store.one(_Count, "other_live_keys", key.environment_id, key.id, service.now())

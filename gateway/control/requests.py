@@ -1,13 +1,17 @@
 """What a request says besides its path and body, and what its rule notes for the audit log."""
 
 import hashlib
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.errors import PreconditionFailed
 
 _ETAG_BYTES = 12
+_LAST_USED = "last_used_at"
+T = TypeVar("T", Struct, Struct | None)
 
 
 class Note(Struct, frozen=True):
@@ -47,7 +51,7 @@ class Request(Struct, frozen=True):
     ) -> None:
         """Note for the audit log what was changed."""
         if self.journal is not None:
-            self.journal.note = Note(target, environment_id, before, after)
+            self.journal.note = Note(target, environment_id, _unused(before), _unused(after))
 
     def check_match(self, current: Struct) -> None:
         """Check that the object is the one that the caller has seen; its row must be locked.
@@ -58,7 +62,7 @@ class Request(Struct, frozen=True):
         if self.if_match is None or self.if_match.strip() == "*":
             return
         wanted = {each.strip() for each in self.if_match.split(",")}
-        if etag_of(msgspec.json.encode(current)) not in wanted:
+        if etag_of(current) not in wanted:
             raise PreconditionFailed("This was changed by somebody else meanwhile. Read it again, then change it.")
 
 
@@ -67,6 +71,13 @@ def fingerprint_of(method: str, path: str, body: bytes) -> bytes:
     return hashlib.sha256(f"{method} {path}\n".encode() + body).digest()
 
 
-def etag_of(body: bytes) -> str:
+def etag_of(entity: Struct) -> str:
     """Make the entity tag of an answer."""
-    return f'"{hashlib.sha256(body).hexdigest()[: 2 * _ETAG_BYTES]}"'
+    return f'"{hashlib.sha256(msgspec.json.encode(_unused(entity))).hexdigest()[: 2 * _ETAG_BYTES]}"'
+
+
+def _unused(entity: T) -> T:
+    """Leave out when a credential was last used: a use is no change of it."""
+    if entity is None or _LAST_USED not in entity.__struct_fields__:
+        return entity
+    return replace(entity, **{_LAST_USED: None})
