@@ -59,8 +59,10 @@ class Edge:
     async def _answer(self, exchange: Exchange) -> Reply:
         match exchange.found.route.family:
             case Family.OTLP:
+                exchange.read_query()
                 return await otlp.answer(self._ingest, exchange)
             case Family.SENTRY:
+                exchange.read_query()
                 return await sentry.answer(self._ingest, exchange)
             case Family.OPERATIONS:
                 return await operations.answer(exchange.found.route, self.readiness)

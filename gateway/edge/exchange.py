@@ -8,17 +8,19 @@ from multidict import CIMultiDict, istr
 from gateway.edge.routes import Family, Found
 from gateway.protocols.replies import Reply
 from schemas.environment import Resolution
+from schemas.errors import Malformed
 
 _ENVIRONMENT: Final = istr("x-axonpush-resolved-environment")
 _VIA: Final = istr("x-axonpush-resolved-via")
 _OVERRIDE: Final = istr("x-axonpush-override")
+_DRY_RUN: Final = istr("x-axonpush-dry-run")
 _SERVER: Final = istr("Server")
 _ORIGIN: Final = istr("Origin")
 
 # What a script in a browser may read; credentials (cookies) are never asked for, so any origin may.
 _EXPOSED = (
     "x-sentry-error, x-sentry-rate-limits, retry-after, "
-    "x-axonpush-resolved-environment, x-axonpush-resolved-via, x-axonpush-override"
+    "x-axonpush-resolved-environment, x-axonpush-resolved-via, x-axonpush-override, x-axonpush-dry-run"
 )
 _ALLOWED_REQUEST_HEADERS = (
     "x-sentry-auth, x-api-key, x-axonpush-channel, x-axonpush-environment, content-type, content-encoding, "
@@ -35,6 +37,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": _ALLOWED_REQUEST_HEADERS,
     "Access-Control-Max-Age": "3600",
 }
+_DRY_RUNS = {"1": True, "true": True, "0": False, "false": False}
 # Sentry's own servers answer a preflight with 200, and some SDKs' tunnels compare.
 _PREFLIGHT_STATUS = {Family.OTLP: 204, Family.SENTRY: 200}
 
@@ -43,10 +46,10 @@ class Exchange:
     """A request on its way: `resolution` is set once it is known where the request belongs.
 
     `body_bytes` is set once the body has been read. `refused_caller` (environment and credential) is set where a good
-    key was refused: its usage says so.
+    key was refused: its usage says so. With `is_dry_run` everything is checked, and nothing is published or counted.
     """
 
-    __slots__ = ("body_bytes", "found", "refused_caller", "request", "resolution")
+    __slots__ = ("body_bytes", "found", "is_dry_run", "refused_caller", "request", "resolution")
 
     def __init__(self, request: web.BaseRequest, found: Found) -> None:
         self.request = request
@@ -54,12 +57,29 @@ class Exchange:
         self.resolution: Resolution | None = None
         self.body_bytes: int | None = None
         self.refused_caller: tuple[str, str] | None = None
+        self.is_dry_run = False
+
+    def read_query(self) -> None:
+        """Find out whether this is a dry run: `?dryRun=1`.
+
+        Raises:
+            Malformed: `dryRun` says something else than yes or no; taken for no, it would publish.
+        """
+        # Nearly no request has a query, and parsing none costs too.
+        said = self.request.query.get("dryRun") if "?" in self.request.raw_path else None
+        if said is None:
+            return
+        if said.lower() not in _DRY_RUNS:
+            raise Malformed("?dryRun is 1 for a dry run, or 0.", reason="bad_dry_run")
+        self.is_dry_run = _DRY_RUNS[said.lower()]
 
     def answer(self, reply: Reply) -> web.Response:
         """Turn a reply into aiohttp's response, with the headers that tell where the request belongs."""
         headers: CIMultiDict[str] = CIMultiDict(reply.headers)
         # Without the versions that aiohttp would name.
         headers[_SERVER] = "axonpush"
+        if self.is_dry_run:
+            headers[_DRY_RUN] = "true"
         if (resolution := self.resolution) is not None:
             headers[_ENVIRONMENT] = resolution.environment_slug
             headers[_VIA] = resolution.via

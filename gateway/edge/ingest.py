@@ -98,6 +98,7 @@ class Ingest:
 
     async def publish(
         self,
+        exchange: Exchange,
         resolution: Resolution,
         signal: Signal,
         payload_format: Format,
@@ -106,7 +107,7 @@ class Ingest:
         data: bytes,
         codec: Codec,
     ) -> bytes:
-        """Publish an accepted payload and answer its ingest id once all replicas have it.
+        """Publish an accepted payload and answer its ingest id once all replicas have it; of a dry run check the size.
 
         `body` is what was sent and `data` what it holds: a gzip body stays gzip (the edge saves the compression, Kafka
         the disk); everything else travels decompressed.
@@ -129,11 +130,16 @@ class Ingest:
             received_ns=received_ns,
             value=body if is_gzip else data,
         )
-        await self._publisher.publish(resolution.environment_id, record)
+        if exchange.is_dry_run:
+            self._publisher.check_size(record)
+        else:
+            await self._publisher.publish(resolution.environment_id, record)
         return ingest_id
 
     def accept(self, exchange: Exchange, resolution: Resolution, signal: Signal, items: int, rejected: int = 0) -> None:
         """Count a request that was taken, and how its items ended."""
+        if exchange.is_dry_run:
+            return
         self._account.usage.accept(
             resolution.environment_id,
             resolution.credential_id,
@@ -148,7 +154,7 @@ class Ingest:
         """Count a request that was not taken, if its key is good."""
         resolution = exchange.resolution
         caller = (resolution.environment_id, resolution.credential_id) if resolution else exchange.refused_caller
-        if caller is not None:
+        if caller is not None and not exchange.is_dry_run:
             self._account.usage.refuse(*caller, self._clock(), reason)
 
     def _count(self, resolution: Resolution, signal: Signal, outcome: Outcome, items: int) -> None:

@@ -20,6 +20,14 @@ class Publisher(Protocol):
         """
         ...
 
+    def check_size(self, record: Record) -> None:
+        """Return if a topic takes a record as large as this one.
+
+        Raises:
+            PayloadTooLarge: it does not.
+        """
+        ...
+
     def expect(self, environment_ids: Collection[str]) -> None:
         """Learn the topics that will be published to, so that no first request has to wait for their metadata."""
         ...

@@ -107,13 +107,17 @@ class KafkaPublisher:
         if not answered:
             raise StreamUnavailable("Kafka does not answer.")
 
-    async def publish(self, environment_id: str, record: Record) -> None:
-        """See `Publisher.publish`."""
-        size_bytes = len(record.value) + _RECORD_OVERHEAD_BYTES
+    def check_size(self, record: Record) -> None:
+        """See `Publisher.check_size`."""
         if len(record.value) > self._kafka.record_max_bytes:
             raise PayloadTooLarge(
                 f"The payload has {len(record.value)} bytes; a record takes at most {self._kafka.record_max_bytes}."
             )
+
+    async def publish(self, environment_id: str, record: Record) -> None:
+        """See `Publisher.publish`."""
+        self.check_size(record)
+        size_bytes = len(record.value) + _RECORD_OVERHEAD_BYTES
         if self._in_flight_bytes + size_bytes > self._in_flight_max_bytes:
             raise Overloaded("Too many bytes wait for Kafka; try again shortly.")
         topic = topic_of(environment_id)

@@ -41,7 +41,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         if verdict.rewritten is not None:
             data, codec = verdict.rewritten, Codec.IDENTITY
         if verdict.accepted:
-            await ingest.publish(resolution, signal, payload_format, body=body, data=data, codec=codec)
+            await ingest.publish(exchange, resolution, signal, payload_format, body=body, data=data, codec=codec)
     ingest.accept(exchange, resolution, signal, verdict.accepted, verdict.rejected)
     return otlp_success(signal, payload_format, verdict)
 

@@ -41,7 +41,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         event_id = envelope.event_id_of(parsed)
         if parsed.items:
             ingest_id = await ingest.publish(
-                resolution, Signal.SENTRY, Format.ENVELOPE, body=body, data=data, codec=codec
+                exchange, resolution, Signal.SENTRY, Format.ENVELOPE, body=body, data=data, codec=codec
             )
             if envelope.needs_event_id(parsed):
                 # The worker takes the ingest id too where an event has none.
