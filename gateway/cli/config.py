@@ -87,7 +87,7 @@ def _row(setting: Setting) -> str:
     """Write one setting's line of the table."""
     description = setting.description
     if setting.allowed.startswith("one of"):
-        description = f"{description} {setting.allowed.capitalize()}."
+        description = f"{description} O{setting.allowed.removeprefix('o')}."
     return f"| `{setting.name}` | `{setting.variable}` | {_default(setting)} | {description} |\n"
 
 

@@ -32,9 +32,7 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
         int, _says("After SIGTERM readiness is off, but requests are still served for this long.", ge=0)
     ] = 5
     shutdown_timeout_seconds: Annotated[int, _says("Requests in flight may take this long to finish.", ge=1)] = 10
-    trusted_proxies: Annotated[
-        tuple[str, ...], _says("Networks (CIDR) of proxies whose X-Forwarded-For and -Proto count.")
-    ] = ()
+    trusted_proxies: Annotated[tuple[str, ...], _says("Networks (CIDR) of proxies whose X-Forwarded-For counts.")] = ()
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,9 +61,10 @@ class Database(Struct, frozen=True, forbid_unknown_fields=True):
     connect_timeout_seconds: Annotated[int, _says("Time a connection may take.", ge=1)] = 5
     query_timeout_seconds: Annotated[int, _says("Time a query of the control plane may take.", ge=1)] = 10
     tls_mode: Annotated[
-        Literal["disable", "prefer", "require", "verify-ca", "verify-full"], _says("TLS, as libpq names its modes.")
+        Literal["disable", "prefer", "require", "verify-ca", "verify-full"],
+        _says("TLS, as libpq names its modes; prefer leaves an sslmode of the URL in force."),
     ] = "prefer"
-    tls_ca_file: Annotated[str, _says("Certificate authority of the server.")] = ""
+    tls_ca_file: Annotated[str, _says("Certificate authority of the server; verify-ca and verify-full need it.")] = ""
     tls_cert_file: Annotated[str, _says("Client certificate.")] = ""
     tls_key_file: Annotated[str, _says("Key of the client certificate.")] = ""
 
@@ -74,8 +73,10 @@ class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
     """Kafka, and the topics of the environments."""
 
     bootstrap: Annotated[str, _says("host:port of brokers, separated by commas.")] = ""
-    security_protocol: Annotated[str, _says("PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.")] = "PLAINTEXT"
-    sasl_mechanism: Annotated[str, _says("PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.")] = "PLAIN"
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], _says("Whether TLS, and whether SASL.")
+    ] = "PLAINTEXT"
+    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], _says("How SASL checks.")] = "PLAIN"
     sasl_username: Annotated[str, _says("User for SASL.")] = ""
     sasl_password: Annotated[str, _secret("Password for SASL.")] = ""
     tls_ca_file: Annotated[str, _says("Certificate authority of the brokers; empty takes the system's.")] = ""

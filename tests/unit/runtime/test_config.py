@@ -79,6 +79,8 @@ def test_values_become_what_their_settings_are(tmp_path: Path) -> None:
         ("server.port", "many", "a whole number from 0 to 65535"),
         ("server.port", "65536", "a whole number from 0 to 65535"),
         ("limits.body_max_bytes", "0", "a whole number of at least 1"),
+        ("kafka.security_protocol", "TLS", "one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
+        ("kafka.sasl_mechanism", "GSSAPI", "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
         ("log.level", "LOUD", "one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
