@@ -1,8 +1,9 @@
-"""`axonpush channel`: the channels of an app by list and create."""
+"""`axonpush channel`: the channels of an app by list, create, update and delete."""
 
 import click
 
 from gateway.cli.client import Client, app_option, given, with_client
+from gateway.cli.confirming import confirm_option, destroy, print_done
 from gateway.cli.printing import print_item, print_list
 
 _COLUMNS = {"number": "id", "slug": "slug", "name": "name", "created": "createdAt"}
@@ -40,3 +41,35 @@ def create(client: Client, *, name: str, slug: str | None, app_name: str | None,
     """  # noqa: D301 (\b keeps click from wrapping the example)
     path = f"/apps/{client.app(app_name)['id']}/channels"
     print_item(client.call("POST", path, given(name=name, slug=slug)), as_json=as_json)
+
+
+@command.command("update")
+@click.argument("channel")
+@click.option("--name", required=True, help="Name for people.")
+@app_option
+@with_client
+def update(client: Client, *, channel: str, name: str, app_name: str | None, as_json: bool) -> None:
+    """Change a channel's name, by its number or slug.
+
+    \b
+    axonpush channel update backend --name "Back end"
+    """  # noqa: D301 (\b keeps click from wrapping the example)
+    found = client.channel(client.app(app_name), channel)
+    print_item(client.call("PATCH", f"/channels/{found['id']}", {"name": name}), as_json=as_json)
+
+
+@command.command("delete")
+@click.argument("channel")
+@app_option
+@confirm_option
+@with_client
+def delete(client: Client, *, channel: str, app_name: str | None, confirm: str | None, as_json: bool) -> None:
+    """Close a channel for good and revoke its tokens; its events stay for as long as their environments keep them.
+
+    \b
+    axonpush channel delete backend
+    axonpush channel delete backend --confirm backend
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+    found = client.channel(client.app(app_name), channel)
+    destroy(client, "DELETE", f"/channels/{found['id']}", confirm)
+    print_done(f"The channel {found['slug']} is deleted.", as_json=as_json)

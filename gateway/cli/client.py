@@ -1,6 +1,6 @@
 """How commands talk to the control plane: calls over HTTP, and names instead of ids."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, TypeVar, cast
@@ -17,14 +17,23 @@ from schemas.errors import ConfigError, GatewayError, NotFound, Unprocessable
 _F = TypeVar("_F", bound=Callable[..., Any])
 _CONNECTIONS: dict[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
 _TIMEOUT_SECONDS = 30
+_NO_CONTENT = 204
 _FIRST_FAILURE = 400
+_NO_HEADERS: Mapping[str, str] = {}
 Item = dict[str, Any]
 
 
 class CallFailed(GatewayError):
-    """The gateway refused a call, or could not be reached; the message says what to do."""
+    """The gateway refused a call, or could not be reached; the message says what to do.
+
+    `problem` is what the gateway said, empty where it said nothing.
+    """
 
     reason = "call_failed"
+
+    def __init__(self, message: str, problem: Item | None = None) -> None:
+        super().__init__(message)
+        self.problem = problem or {}
 
 
 class Client:
@@ -54,8 +63,8 @@ class Client:
             )
         self._key = control.management_key
 
-    def call(self, method: str, path: str, body: Item | None = None) -> Item:
-        """Make one call and answer its object.
+    def call(self, method: str, path: str, body: Item | None = None, headers: Mapping[str, str] = _NO_HEADERS) -> Item:
+        """Make one call and answer its object, an empty one where there is no answer.
 
         Raises:
             CallFailed: the gateway refused, or cannot be reached.
@@ -63,12 +72,12 @@ class Client:
         connect = _CONNECTIONS[self._url.scheme]
         try:
             connection = connect(cast("str", self._url.hostname), self._url.port, timeout=_TIMEOUT_SECONDS)
-            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+            own = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
             connection.request(
                 method,
                 self._url.path.rstrip("/") + path,
                 body=None if body is None else msgspec.json.encode(body),
-                headers=headers,
+                headers={**headers, **own},
             )
             response = connection.getresponse()
             data = response.read()
@@ -78,10 +87,10 @@ class Client:
                 f"The gateway at {self._url.geturl()} cannot be reached ({error}). Is it running? "
                 "AXONPUSH_CONTROL_URL says where it is."
             ) from error
-        answer = _object_of(data)
+        answer = {} if response.status == _NO_CONTENT else _object_of(data)
         if response.status >= _FIRST_FAILURE or answer is None:
             detail = (answer or {}).get("detail") or f"{response.status} {response.reason}, and no explanation."
-            raise CallFailed(f"The gateway refused: {detail}")
+            raise CallFailed(f"The gateway refused: {detail}", answer)
         return answer
 
     def items(self, path: str, **query: str | None) -> list[Item]:
@@ -124,17 +133,17 @@ app_option = click.option(
 )
 
 
-def chosen(items: Sequence[Item], name: str, what: str) -> Item:
-    """Find an item by its id or else its slug.
+def chosen(items: Sequence[Item], name: str, what: str, *, by: str = "slug") -> Item:
+    """Find an item by its id or else its slug, or another field.
 
     Raises:
         NotFound: there is none; the message lists those that there are.
     """
-    for field in ("id", "slug"):
+    for field in ("id", by):
         for item in items:
             if str(item[field]) == name:
                 return item
-    slugs = ", ".join(item["slug"] for item in items)
+    slugs = ", ".join(item[by] for item in items)
     raise NotFound(f"There is no {what} {name!r}. Those that there are: {slugs or 'none'}.")
 
 

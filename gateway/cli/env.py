@@ -1,13 +1,18 @@
-"""`axonpush env`: the environments of an app by list, create and show."""
+"""`axonpush env`: the environments of an app by list, create, show and update; more stands in `env_steps`."""
+
+from typing import Any
 
 import click
 
+from gateway.cli import env_preview, env_steps
 from gateway.cli.client import Client, app_option, given, with_client
+from gateway.cli.confirming import confirm_option, destroy
 from gateway.cli.printing import print_item, print_list
 
 _COLUMNS = {
     "slug": "slug",
     "name": "name",
+    "tier": "tier",
     "production": "isProduction",
     "expires": "expiresAt",
     "ingest": "ingest",
@@ -15,6 +20,7 @@ _COLUMNS = {
     "retention days": "retentionDays",
     "id": "id",
 }
+_NEVER = "never"
 
 
 @click.group("env", short_help="Environments of an app.")
@@ -25,6 +31,8 @@ def command() -> None:
     axonpush env list
     axonpush env create staging --app my-shop
     axonpush env show staging --json
+    axonpush env wipe staging
+    axonpush env preview upsert acme/shop#42 --ttl 2d
     """  # noqa: D301 (\b keeps click from wrapping the examples)
 
 
@@ -41,6 +49,7 @@ def list_environments(client: Client, *, app_name: str | None, as_json: bool) ->
 @click.argument("slug")
 @app_option
 @click.option("--name", help="Name for people; made from SLUG if it is not given.")
+@click.option("--tier", metavar="TIER", help="development, qa or production; by what it is for unless told otherwise.")
 @click.option("--color", metavar="#RRGGBB", help="Color in tables and badges.")
 @click.option("--production", "is_production", is_flag=True, help="Mark it as production.")
 @click.option("--expires-at", metavar="TIME", help="Make it ephemeral until 2030-01-31T12:00:00Z.")
@@ -49,8 +58,10 @@ def list_environments(client: Client, *, app_name: str | None, as_json: bool) ->
     default=None,
     help="Ask before events are destroyed; production does unless told otherwise.",
 )
+@click.option("--protect", "delete_protected", is_flag=True, help="Refuse to delete it.")
 @click.option("--partitions", type=int, help="Partitions of its topic; 6 for production, 1 if ephemeral, else 3.")
 @click.option("--retention-days", type=int, help="Days that events are kept; 30 unless told otherwise.")
+@click.option("--source-ref", metavar="REF", help="Branch or pull request that it is made for.")
 @with_client
 def create(  # one parameter for each option
     client: Client,
@@ -58,12 +69,15 @@ def create(  # one parameter for each option
     slug: str,
     app_name: str | None,
     name: str | None,
+    tier: str | None,
     color: str | None,
     is_production: bool,
     expires_at: str | None,
     require_confirmation: bool | None,
+    delete_protected: bool,
     partitions: int | None,
     retention_days: int | None,
+    source_ref: str | None,
     as_json: bool,
 ) -> None:
     """Make an environment and its topic.
@@ -76,12 +90,15 @@ def create(  # one parameter for each option
     body = given(
         slug=slug,
         name=name,
+        tier=tier,
         color=color,
         isProduction=is_production,
         expiresAt=expires_at,
         requireConfirmationForDestructive=require_confirmation,
+        deleteProtected=delete_protected,
         partitions=partitions,
         retentionDays=retention_days,
+        sourceRef=source_ref,
     )
     print_item(client.call("POST", f"/apps/{client.app(app_name)['id']}/environments", body), as_json=as_json)
 
@@ -93,3 +110,61 @@ def create(  # one parameter for each option
 def show(client: Client, *, environment: str, app_name: str | None, as_json: bool) -> None:
     """Show an environment by its slug or id."""
     print_item(client.environment(client.app(app_name), environment), as_json=as_json)
+
+
+@command.command("update")
+@click.argument("environment")
+@app_option
+@click.option("--name", help="Name for people.")
+@click.option("--tier", metavar="TIER", help="development, qa or production.")
+@click.option("--color", metavar="#RRGGBB", help="Color in tables and badges.")
+@click.option("--production/--no-production", "is_production", default=None, help="Whether it is production.")
+@click.option("--expires-at", metavar="TIME", help=f"When it ends: 2030-01-31T12:00:00Z, or {_NEVER}.")
+@click.option("--require-confirmation/--no-require-confirmation", default=None, help="Ask before events are destroyed.")
+@click.option("--protect/--no-protect", "delete_protected", default=None, help="Refuse to delete it.")
+@click.option("--partitions", type=int, help="Partitions of its topic; there can only be more.")
+@click.option("--retention-days", type=int, help="Days that events are kept; fewer is asked about.")
+@confirm_option
+@with_client
+def update(  # one parameter for each option
+    client: Client,
+    *,
+    environment: str,
+    app_name: str | None,
+    name: str | None,
+    tier: str | None,
+    color: str | None,
+    is_production: bool | None,
+    expires_at: str | None,
+    require_confirmation: bool | None,
+    delete_protected: bool | None,
+    partitions: int | None,
+    retention_days: int | None,
+    confirm: str | None,
+    as_json: bool,
+) -> None:
+    """Change an environment; what is not given stays. The slug never changes.
+
+    \b
+    axonpush env update staging --name "Staging EU" --color "#112233"
+    axonpush env update production --retention-days 7 --confirm production
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+    found = client.environment(client.app(app_name), environment)
+    body: dict[str, Any] = given(
+        name=name,
+        tier=tier,
+        color=color,
+        isProduction=is_production,
+        requireConfirmationForDestructive=require_confirmation,
+        deleteProtected=delete_protected,
+        partitions=partitions,
+        retentionDays=retention_days,
+    )
+    if expires_at is not None:
+        body["expiresAt"] = None if expires_at == _NEVER else expires_at
+    print_item(destroy(client, "PATCH", f"/environments/{found['id']}", confirm, body), as_json=as_json)
+
+
+for _step in env_steps.COMMANDS:
+    command.add_command(_step)
+command.add_command(env_preview.command)

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, app_option, given, segment, with_client
+from gateway.cli.confirming import confirm_option, destroy
 from gateway.cli.printing import print_item, print_list
 
 _COLUMNS = {
@@ -135,14 +136,15 @@ def update(
 
 @command.command("revoke")
 @click.argument("key_id", metavar="ID")
+@confirm_option
 @with_client
-def revoke(client: Client, *, key_id: str, as_json: bool) -> None:
-    """End a key for good, on every edge within a second.
+def revoke(client: Client, *, key_id: str, confirm: str | None, as_json: bool) -> None:
+    """End a key for good, on every edge within a second; the last one of production is asked about.
 
     \b
     axonpush key revoke 01ARZ3NDEKTSV4RRFFQ69G5FAV
     """  # noqa: D301 (\b keeps click from wrapping the example)
-    print_item(client.call("POST", f"/api-keys/{segment(key_id)}/revoke"), as_json=as_json)
+    print_item(destroy(client, "POST", f"/api-keys/{segment(key_id)}/revoke", confirm), as_json=as_json)
 
 
 def _nullable(override_environments: str | None, expires_at: str | None) -> dict[str, Any]:

@@ -25,6 +25,10 @@ COMMANDS = {
     "channel": "Channels of an app.",
     "key": "API keys (ak_).",
     "token": "Public tokens (pt_).",
+    "member": "People of the organization.",
+    "role": "Roles, and who has them where.",
+    "mk": "Management keys (mk_).",
+    "audit": "What was done, and that nobody changed the log.",
 }
 
 

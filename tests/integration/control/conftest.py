@@ -1,12 +1,16 @@
 """The control plane over real PostgreSQL and Kafka, seeded, and a second organization beside it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from msgspec import Struct
 
 from gateway.control import management_keys
 from gateway.control.access_types import CreateManagementKey
+from gateway.control.handling import answer
 from gateway.control.seed import Seeded, SeedSecrets, seed
 from gateway.control.service import Service, system
 from gateway.control.store import Store
@@ -17,6 +21,7 @@ from gateway.runtime.ids import new_ulid
 from gateway.runtime.settings import Database, Kafka
 from gateway.stream.topics import KafkaTopics
 from tests.integration.control.api import Api
+from tests.integration.control.cli import Cli
 
 
 class _Row(Struct, frozen=True):
@@ -53,3 +58,31 @@ async def other(service: Service) -> Api:
     assert org is not None
     key = await management_keys.create(service, system(org.id), CreateManagementKey(role="admin"))
     return Api(service, key.key)
+
+
+@pytest.fixture(scope="module")
+async def url(service: Service) -> AsyncIterator[str]:
+    """URL of a server that does nothing but serve the calls."""
+
+    async def serve(request: web.BaseRequest) -> web.Response:
+        reply = await answer(
+            service,
+            request.method,
+            request.raw_path.partition("?")[0],
+            authorization=request.headers.get("Authorization"),
+            query=request.query,
+            headers=request.headers,
+            body=await request.read(),
+        )
+        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", serve)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/"))
+
+
+@pytest.fixture
+def cli(url: str, seeded: Seeded, tmp_path: Path) -> Cli:
+    """The command line of an administrator."""
+    return Cli(url, seeded.secrets.management_key, tmp_path)

@@ -1,89 +1,10 @@
 """The command line against the control plane over HTTP, as a user runs it: output, exit codes, sentences."""
 
-import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import msgspec
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-from msgspec import Struct
 
-from gateway.control.handling import answer
-from gateway.control.seed import Seeded
-from gateway.control.service import Service
 from gateway.identity.tokens import mint
 from schemas.environment import Kind
-from tests.integration.control.api import Item
-
-AXONPUSH = Path(sys.executable).with_name("axonpush")
-
-
-class Ran(Struct, frozen=True):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Cli(Struct, frozen=True):
-    """Runs commands in a folder of their own, with some settings."""
-
-    url: str
-    key: str
-    cwd: Path
-
-    async def run(self, *arguments: str) -> Ran:
-        """Run a command and wait for its end."""
-        given = {"AXONPUSH_CONTROL_URL": self.url, "AXONPUSH_CONTROL_MANAGEMENT_KEY": self.key}
-        process = await asyncio.create_subprocess_exec(
-            AXONPUSH,
-            *arguments,
-            cwd=self.cwd,
-            env={"PATH": os.environ["PATH"], **{name: value for name, value in given.items() if value}},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await process.communicate()
-        return Ran(process.returncode or 0, out.decode(), err.decode())
-
-    async def json(self, *arguments: str) -> Item:
-        """Run a command that succeeds, and read its JSON."""
-        ran = await self.run(*arguments, "--json")
-        assert (ran.code, ran.err) == (0, "")
-        return msgspec.json.decode(ran.out)
-
-
-@pytest.fixture(scope="module")
-async def url(service: Service) -> AsyncIterator[str]:
-    """URL of a server that does nothing but serve the calls."""
-
-    async def serve(request: web.BaseRequest) -> web.Response:
-        reply = await answer(
-            service,
-            request.method,
-            request.raw_path.partition("?")[0],
-            authorization=request.headers.get("Authorization"),
-            query=request.query,
-            headers=request.headers,
-            body=await request.read(),
-        )
-        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", serve)
-    async with TestServer(app) as server:
-        yield str(server.make_url("/"))
-
-
-@pytest.fixture
-def cli(url: str, seeded: Seeded, tmp_path: Path) -> Cli:
-    """The command line of an administrator."""
-    return Cli(url, seeded.secrets.management_key, tmp_path)
+from tests.integration.control.cli import Cli
 
 
 async def test_an_app_and_all_that_belongs_to_it(cli: Cli) -> None:
