@@ -87,7 +87,7 @@ async def _reporting(settings: Settings, directory: Directory, account: Account)
     pool = await open_pool(database, server_settings={"application_name": "axonpush-edge"})
     reporter = Reporter(Ledger(pool, now_ns), directory, account)
     try:
-        await reporter.start()
+        await reporter.report()
         yield reporter
         await reporter.close()
     finally:
@@ -106,8 +106,7 @@ async def _serve(
     edge.readiness.is_stopping = True
     await asyncio.sleep(settings.server.drain_delay_seconds)
     listener.close()
-    protocol.pre_shutdown()
-    await protocol.shutdown(settings.server.shutdown_timeout_seconds)
+    await protocol.finish(settings.server.shutdown_timeout_seconds)
 
 
 async def run_worker(settings: Settings, *, on_ready: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """Fixtures that every suite shares: real Kafka and real PostgreSQL, started once for a run of the tests."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import AsyncGenerator
@@ -13,25 +14,27 @@ from gateway.local.servers import Servers, running
 from gateway.runtime import postgres
 from gateway.runtime.migrations import migrate
 from gateway.runtime.settings import Database, Kafka
+from tests.folders import data_folder
 
 
 @pytest.fixture(scope="session")
-async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Servers]:
+async def servers() -> AsyncGenerator[Servers]:
     """PostgreSQL and Kafka: existing ones that the environment names, else ones of this machine for this run."""
     database_url = os.environ.get("AXONPUSH_TEST_DATABASE_URL", "")
     kafka_bootstrap = os.environ.get("AXONPUSH_TEST_KAFKA_BOOTSTRAP", "")
-    data = DataDir(tmp_path_factory.mktemp("servers"))
-    async with (
-        data.locked(print) as held,
-        running(
-            data,
-            held,
-            wants_postgres=not database_url,
-            wants_kafka=not kafka_bootstrap,
-            record_max_bytes=Kafka().record_max_bytes,
-            display=Lines(),
-        ) as started,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        data = DataDir(stack.enter_context(data_folder()))
+        held = await stack.enter_async_context(data.locked(print))
+        started = await stack.enter_async_context(
+            running(
+                data,
+                held,
+                wants_postgres=not database_url,
+                wants_kafka=not kafka_bootstrap,
+                record_max_bytes=Kafka().record_max_bytes,
+                display=Lines(),
+            )
+        )
         yield Servers(
             database_url=database_url or started.database_url,
             kafka_bootstrap=kafka_bootstrap or started.kafka_bootstrap,

@@ -1,8 +1,9 @@
 """Client connections: how many there may be, how long a request's head may take, and what broken HTTP is told."""
 
 import asyncio
+import contextlib
 import logging
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -14,6 +15,8 @@ _log = logging.getLogger(__name__)
 
 # An answer given before the body was read waits this long for the client to stop sending, or a reset would lose it.
 _LINGERING_SECONDS = 2.0
+# What hangs after all patience is cancelled, which takes no time unless it resists.
+_CANCEL_SECONDS = 0.1
 
 
 class Connection(RequestHandler):
@@ -38,6 +41,7 @@ class Connection(RequestHandler):
         self._stop_deadline()
         metrics.CONNECTIONS.dec()
         super().connection_lost(exc)
+        self._edge.lost_one()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those that end no head start its deadline."""
@@ -66,6 +70,10 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
+    def has_request(self) -> bool:
+        """Tell whether a request is being read or answered."""
+        return bool(self._request_in_progress)
+
     def _stop_deadline(self) -> None:
         if self._head_deadline is not None:
             self._head_deadline.cancel()
@@ -77,6 +85,7 @@ class HttpServer(web.Server):
 
     def __init__(self, handler: Any, server: Server, limits: Limits) -> None:  # noqa: ANN401 (aiohttp's handler type is private)
         super().__init__(handler)
+        self._has_none = asyncio.Event()
         self.connections_max_count = limits.connections_max_count
         self.header_timeout_seconds = server.header_timeout_seconds
         self._options: dict[str, Any] = {
@@ -93,3 +102,23 @@ class HttpServer(web.Server):
     def __call__(self) -> RequestHandler:
         """Make the protocol of a new connection."""
         return Connection(self, loop=self._loop, **self._options)
+
+    def lost_one(self) -> None:
+        """Take note that a connection has ended."""
+        if not self.connections:
+            self._has_none.set()
+
+    async def finish(self, timeout_seconds: int) -> None:
+        """Close idle connections now, and the others after their answer, or at the latest when the time is over.
+
+        aiohttp's own shutdown reads nothing more from the first moment, so a body on its way would never be answered.
+        """
+        for connection in self.connections:
+            if not cast("Connection", connection).has_request():
+                connection.close()
+        self._has_none.clear()
+        if self.connections:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self._has_none.wait()
+        await self.shutdown(_CANCEL_SECONDS)

@@ -6,7 +6,8 @@ import psutil
 import pytest
 
 from tests.acceptance import node_client
-from tests.acceptance.stack import App, Stack, data_folder, start
+from tests.acceptance.stack import App, Stack, start
+from tests.folders import data_folder
 
 
 @pytest.fixture(scope="session")

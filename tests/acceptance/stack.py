@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,17 +155,6 @@ class Stack:
 
         wait_until(is_stored, "everything is stored", timeout_seconds)
         return counted
-
-
-@contextmanager
-def data_folder() -> Generator[Path]:
-    """Make a folder for a stack's data.
-
-    Not one of pytest's: a run of pytest that begins meanwhile closes all of those to other users, and where the tests
-    are run by root, PostgreSQL is one.
-    """
-    with tempfile.TemporaryDirectory(prefix="axonpush-test-") as folder:
-        yield Path(folder)
 
 
 def start(folder: Path, arguments: Sequence[str] = (), timeout_seconds: float = 90) -> Stack:

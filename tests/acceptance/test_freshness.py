@@ -3,11 +3,10 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 
-import psutil
 import pytest
 
+from tests.acceptance.connecting import one_to_each
 from tests.acceptance.sending import Answer, Connection
 from tests.acceptance.stack import App, Stack
 
@@ -26,25 +25,8 @@ def edge(stack: Stack) -> Iterator[tuple[int, str]]:
 @pytest.fixture
 def connections(edge: tuple[int, str]) -> Iterator[list[Connection]]:
     """Keep one connection to each process of the edge."""
-    pid, url = edge
-    port = urlsplit(url).port
-    held: dict[int, Connection] = {}
-    spare: list[Connection] = []
-    deadline = time.monotonic() + 20
-    while len(held) < PROCESSES:
-        assert time.monotonic() < deadline, "One process of the edge takes all connections."
-        connection = Connection(url)
-        # Answered, so that it is known to have been accepted.
-        assert connection.send("/healthz", "GET").status == 200
-        spare.append(connection)
-        own_port = connection.http.sock.getsockname()[1]
-        for child in psutil.Process(pid).children(recursive=True):
-            for each in child.net_connections("tcp"):
-                if each.laddr.port == port and each.raddr and each.raddr.port == own_port:
-                    held.setdefault(child.pid, connection)
-    yield list(held.values())
-    for connection in spare:
-        connection.http.close()
+    with one_to_each(*edge, PROCESSES) as held:
+        yield held
 
 
 def ask(connection: Connection, key: str, override: str | None = None) -> Answer:

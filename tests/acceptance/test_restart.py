@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from tests.acceptance.sending import send
-from tests.acceptance.stack import Ready, Stack, data_folder, start
+from tests.acceptance.stack import Ready, Stack, start
+from tests.folders import data_folder
 from tests.integration.edge.forms import logs_json
 
 

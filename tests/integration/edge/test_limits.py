@@ -22,6 +22,7 @@ HEADERS_MAX_COUNT = 16
 BODY_MAX_BYTES = 60_000
 OTLP_INFLATED_MAX_BYTES = 100_000
 ENVELOPE_INFLATED_MAX_BYTES = 200_000
+EVENT_MAX_BYTES = 20_000
 IN_FLIGHT_MAX_BYTES = 250_000
 CONNECTIONS_MAX_COUNT = 12
 TIMEOUT_SECONDS = 1
@@ -45,6 +46,7 @@ def strict(world: World) -> Iterator[Strict]:
         limits_body_max_bytes=BODY_MAX_BYTES,
         limits_otlp_inflated_max_bytes=OTLP_INFLATED_MAX_BYTES,
         limits_envelope_inflated_max_bytes=ENVELOPE_INFLATED_MAX_BYTES,
+        limits_event_max_bytes=EVENT_MAX_BYTES,
         limits_in_flight_max_bytes=IN_FLIGHT_MAX_BYTES,
         limits_connections_max_count=CONNECTIONS_MAX_COUNT,
         server_header_timeout_seconds=TIMEOUT_SECONDS,
@@ -108,6 +110,17 @@ def test_a_body_once_decompressed(strict: Strict, form: Form) -> None:
         answer = form.send(strict.url, strict.key, strict.app.channel, body=body, more={"Content-Encoding": "gzip"})
         assert answer.status == status, (size_bytes, answer)
     form.check_error(answer, 413, str(limit_bytes))
+
+
+@pytest.mark.parametrize("kind", ["event", "transaction"])
+def test_an_event_of_an_envelope(strict: Strict, kind: str) -> None:
+    for size_bytes, status in ((EVENT_MAX_BYTES, 200), (EVENT_MAX_BYTES + 1, 413)):
+        event = b'{"message":"%s"}' % (b"x" * (size_bytes - 14))
+        body = b'{}\n{"type":"%s"}\n%s' % (kind.encode(), event)
+        answer = SENTRY.send(strict.url, strict.key, strict.app.channel, body=body)
+        assert answer.status == status, (size_bytes, answer)
+    # Not 400: mobile SDKs would send that again for ever.
+    SENTRY.check_error(answer, 413, str(EVENT_MAX_BYTES))
 
 
 def test_header_lines(strict: Strict) -> None:

@@ -224,3 +224,13 @@ def test_an_override_that_stands_there_twice_is_refused(world: World, shop: Shop
     ]
     answer = send(world.url + form.path(shop.app.channel), headers=pairs, body=form.payload)
     form.check_error(answer, 400, "more than once")
+
+
+def test_a_network_is_that_of_the_client_as_far_as_proxies_are_trusted(world: World, shop: Shop) -> None:
+    key = shop.keys["in no network"]
+    inside, outside = {"X-Forwarded-For": "10.9.8.7"}, {"X-Forwarded-For": "10.9.8.7, 10.1.1.1"}
+    form = FORMS[0]
+    form.check_error(form.send(world.url, key, shop.app.channel, more=inside), 403, "from this network")
+    with world.edge(server_trusted_proxies="127.0.0.1/32") as (_, url):
+        assert form.send(url, key, shop.app.channel, more=inside).status == 200
+        form.check_error(form.send(url, key, shop.app.channel, more=outside), 403, "from this network")
