@@ -37,9 +37,15 @@ class Reporter:
         self._tidy_at_seconds = 0.0
         directory.on_change(self._applied)
 
-    async def start(self) -> None:
-        """Report for the first time, so that limits are known before the first request."""
-        await self._report()
+    async def report(self) -> None:
+        """Report everything once; before the first request, so that its limits are known."""
+        try:
+            self._processes_count = await self._ledger.beat(self._directory.snapshot())
+            await self._flush()
+            self._limits.reconcile(self._processes_count, await self._ledger.used_this_month())
+            await self._tidy()
+        except StoreTransient as error:
+            _log.warning("%s Usage waits in memory.", error.message)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -52,7 +58,7 @@ class Reporter:
                         await self._has_applied.wait()
                     self._has_applied.clear()
                     await self._tell()
-            await self._report()
+            await self.report()
 
     async def close(self) -> None:
         """Flush for the last time, and say that this process is gone."""
@@ -71,15 +77,6 @@ class Reporter:
     async def _tell(self) -> None:
         with contextlib.suppress(StoreTransient):  # told again within two seconds, and complained of then
             self._processes_count = await self._ledger.beat(self._directory.snapshot())
-
-    async def _report(self) -> None:
-        try:
-            self._processes_count = await self._ledger.beat(self._directory.snapshot())
-            await self._flush()
-            self._limits.reconcile(self._processes_count, await self._ledger.used_this_month())
-            await self._tidy()
-        except StoreTransient as error:
-            _log.warning("%s Usage waits in memory.", error.message)
 
     async def _flush(self) -> None:
         """Flush what an earlier flush did not bring home, else what was used since."""
