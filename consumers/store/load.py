@@ -136,8 +136,9 @@ async def _fence(connection: Connection, slices: list[Slice]) -> None:
 
 
 async def _check_environments(connection: Connection, work: Work) -> None:
-    """Hold off wipes and deletions, and find those that packing did not know of."""
+    """Hold off wipes, and find those and the deletions that packing did not know of."""
     environments = sorted({environment_of(s.claim.partition.topic) for s in work.slices})
+    await connection.execute(sql.HOLD_ENVIRONMENTS, environments)
     rows = await connection.fetch(sql.ENVIRONMENTS, environments)
     now: dict[str, int | None] = dict.fromkeys(environments)
     now.update((row[0], row[1]) for row in rows)

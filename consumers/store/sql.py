@@ -56,10 +56,14 @@ SELECT o.topic, o.part, o.epoch, o.next_offset
 FROM ingest_offset AS o JOIN unnest($1::text[], $2::integer[]) AS w (topic, part) USING (topic, part)
 """
 
-# A wipe or a deletion waits for the transactions that read the environment here, and later ones see it.
-ENVIRONMENTS = """
-SELECT id, wiped_before_ns FROM environments WHERE id = ANY ($1::text[]) AND deleted_at IS NULL ORDER BY id FOR SHARE
+# A wipe waits for the transactions that hold the environment, and holds up later ones, which then see it: a row lock
+# would not do, for those who share one let no writer through while they overlap. The ids are sorted: no deadlock.
+HOLD_ENVIRONMENTS = """
+SELECT pg_advisory_xact_lock_shared(hashtextextended('environment ' || id, 0)) FROM unnest($1::text[]) AS id
 """
+
+# A statement of its own: it must not see less than what the lock waited for.
+ENVIRONMENTS = "SELECT id, wiped_before_ns FROM environments WHERE id = ANY ($1::text[]) AND deleted_at IS NULL"
 
 # Answer what was stored before.
 MARK_RECORDS = """

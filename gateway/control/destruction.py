@@ -20,7 +20,8 @@ async def wipe(service: Service, principal: Principal, environment_id: str) -> E
     if current.require_confirmation_for_destructive:
         impact = await confirmation.stored(service, [current.id])
         await confirmation.confirm(service, principal, slug=current.slug, impact=impact)
-    # The row is locked, so no worker stores anything for it before this transaction ends; later ones see the moment.
+    # No worker stores anything for it before this transaction ends; later ones see the moment.
+    await service.store.run("hold_environment", current.id)
     changed = await service.store.one(Environment, "mark_wiped", principal.org_id, current.id, service.clock())
     assert changed is not None
     await service.store.run("lock_briefly")

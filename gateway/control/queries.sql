@@ -110,6 +110,10 @@ WHERE org_id = $1 AND id = $2 RETURNING {columns};
 -- name: delete_environment
 UPDATE environments SET deleted_at = $3, version = version + 1 WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL;
 
+-- name: hold_environment
+-- Waits for the workers that store something for it, and holds up those that come.
+SELECT pg_advisory_xact_lock(hashtextextended('environment ' || $1, 0));
+
 -- name: mark_wiped
 UPDATE environments SET wiped_before_ns = greatest(wiped_before_ns, $3), version = version + 1
 WHERE org_id = $1 AND id = $2 RETURNING {columns};

@@ -1,13 +1,13 @@
 """The handshake before something is destroyed, where the environment asks for it; and what then is destroyed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
+from consumers.store.sql import ENVIRONMENTS, HOLD_ENVIRONMENTS
 from tests.integration.control.api import Api, Item
-
-TABLES = ("spans", "logs", "metric_points", "error_events", "sentry_items", "attachments")
 
 
 @pytest.fixture
@@ -42,6 +42,19 @@ async def count(sql: asyncpg.Connection, environment_id: str) -> dict[str, int]:
         table: await sql.fetchval(f"SELECT count(*) FROM {table} WHERE environment = $1", environment_id)  # noqa: S608 (ours)
         for table in tables
     }
+
+
+async def somebody_waits(sql: asyncpg.Connection) -> None:
+    """Wait until a session of this database waits for an advisory lock."""
+    query = """
+        SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+        WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()
+    """
+    async with asyncio.timeout(10):
+        while True:
+            if await sql.fetchval(query):
+                return
+            await asyncio.sleep(0.01)
 
 
 async def test_a_wipe_asks_then_removes_everything_and_what_still_waits(api: Api, sql: asyncpg.Connection) -> None:
@@ -213,3 +226,30 @@ async def test_somebody_who_reads_holds_a_wipe_up_for_a_moment_only(api: Api, sq
         status, problem = await api.call("POST", f"/environments/{development['id']}/wipe")
         assert (status, problem["type"]) == (503, "urn:axonpush:error:busy")
     assert (await api.call("POST", f"/environments/{development['id']}/wipe"))[0] == 200
+
+
+async def test_workers_who_share_an_environment_hold_no_change_up(
+    api: Api, sql: asyncpg.Connection, database_url: str
+) -> None:
+    app, found = await api.app("Busy")
+    development = found["development"]
+    await store_logs(sql, development["id"], app["defaultChannelId"])
+    worker = await asyncpg.connect(database_url)
+    transaction = worker.transaction()
+    await transaction.start()
+    await worker.execute(HOLD_ENVIRONMENTS, [development["id"]])
+    await worker.fetch(ENVIRONMENTS, [development["id"]])
+    assert (await api.call("POST", f"/environments/{development['id']}/pause"))[0] == 200
+    # A wipe, though, comes after what the worker is about to store.
+    wiping = asyncio.create_task(api.call("POST", f"/environments/{development['id']}/wipe"))
+    late = await asyncpg.connect(database_url)
+    await somebody_waits(sql)
+    held_up = asyncio.create_task(late.execute(HOLD_ENVIRONMENTS, [development["id"]]))
+    await store_logs(worker, development["id"], app["defaultChannelId"])
+    assert not wiping.done()
+    await transaction.commit()
+    assert (await wiping)[0] == 200
+    await held_up
+    assert set((await count(sql, development["id"])).values()) == {0}
+    for connection in (worker, late):
+        await connection.close()
