@@ -28,10 +28,10 @@ def by_curl(line: str) -> Answer:
 
 
 def by_meaning(line: str) -> Answer:
-    """Send what a line says: -X, -H and -d, and nothing else."""
+    """Send what a line says: -X, -H, -d and -i, and nothing else."""
     program, *words = shlex.split(line.replace("\\\n", " "))
     assert program == "curl"
-    method, url, headers, body = "GET", "", dict[str, str](), b""
+    method, url, headers, body = "", "", dict[str, str](), b""
     rest = iter(words)
     for word in rest:
         match word:
@@ -42,9 +42,11 @@ def by_meaning(line: str) -> Answer:
                 headers[name] = value.strip()
             case "-d":
                 body = next(rest).encode()
+            case "-i":
+                pass  # the answer's headers are always seen
             case _:
                 url = word
-    return send(url, method=method, headers=headers, body=body)
+    return send(url, method=method or ("POST" if body else "GET"), headers=headers, body=body)
 
 
 RUNNERS = (by_meaning, by_curl) if HAS_CURL else (by_meaning,)

@@ -18,6 +18,9 @@ import pytest
 
 from gateway.runtime import postgres
 from gateway.runtime.settings import Database
+from tests.acceptance.curl import RUNNERS
+from tests.acceptance.sending import Answer
+from tests.integration.edge.forms import JSON, logs_json
 
 ROOT = Path(__file__).parents[3]
 START_TIMEOUT_SECONDS = 90
@@ -91,11 +94,11 @@ def up(folder: Path) -> Generator[Up]:
         running.signal_group(signal.SIGTERM)
 
 
-def curl(banner: str) -> str:
-    """Run the banner's curl as it stands, and answer what it prints."""
-    command = re.search(r"^  (curl .*?'\n)", banner, re.MULTILINE | re.DOTALL)
+def curl(banner: str) -> list[Answer]:
+    """Run the banner's curl as it stands, in each way that there is here."""
+    command = re.search(r"^  (curl .*?')\n", banner, re.MULTILINE | re.DOTALL)
     assert command, banner
-    return subprocess.run(["sh", "-c", command[1]], capture_output=True, text=True, check=True, timeout=30).stdout
+    return [run(command[1]) for run in RUNNERS]
 
 
 async def stored_logs(url: str, at_least: int) -> list[tuple[str, str]]:
@@ -200,10 +203,7 @@ def edge_processes(edge: subprocess.Popen[str]) -> list[psutil.Process]:
 
 def send(url: str, key: str, text: str) -> None:
     """Send one log record, and see it accepted."""
-    body = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": text}}]}]}]}
-    headers = ["-H", "Content-Type: application/json", "-H", f"X-API-Key: {key}"]
-    command = ["curl", "-s", "-o", "-", "-w", "%{http_code}", f"{url}/v1/logs", *headers, "-d", json.dumps(body)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout == "{}200"
+    assert JSON.send(url, key, 1, body=json.dumps(logs_json(text)).encode()).status == 200
 
 
 async def test_a_killed_stack_leaves_nothing_running_and_its_data_and_keys_to_the_next(up: Up) -> None:
@@ -221,9 +221,9 @@ async def test_a_killed_stack_leaves_nothing_running_and_its_data_and_keys_to_th
         assert again.ready["management_key"] == up.ready["management_key"]
         before = await stored_logs(again.ready["database_url"], 2)
         port = re.escape(up.ready["ingest_url"])
-        answer = curl(re.sub(port, again.ready["ingest_url"], banner))
-        assert answer.startswith("HTTP/1.1 200 OK")
-        assert "x-axonpush-resolved-environment: production" in answer.lower()
+        for answer in curl(re.sub(port, again.ready["ingest_url"], banner)):
+            assert answer.status == 200
+            assert answer.headers["x-axonpush-resolved-environment"] == "production"
         rows = await stored_logs(again.ready["database_url"], len(before) + 1)
         assert ("production", "Hello from curl") in rows
     finally:
