@@ -34,9 +34,12 @@ def to_envelope(body: bytes, content_type: str, *, max_bytes: int) -> bytes:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == _ENVELOPE:
         return body
-    if media_type == _FORM or body.startswith(f"{_FORM_FIELD}=".encode()):
-        body = _form_field(body)
-    payload = _unwrapped(body.removeprefix(BOM).strip(_BLANKS), max_bytes)
+    body = body.removeprefix(BOM).strip(_BLANKS)
+    # curl calls whatever it is given a form.
+    is_form = media_type == _FORM and not body.startswith(b"{")
+    if is_form or body.startswith(f"{_FORM_FIELD}=".encode()):
+        body = _form_field(body).strip(_BLANKS)
+    payload = _unwrapped(body, max_bytes)
     event = read_json(payload)
     if not isinstance(event, dict):
         raise Malformed("The event is no JSON object.")

@@ -22,6 +22,7 @@ FORM = "application/x-www-form-urlencoded"
     [
         (EVENT, "application/json"),
         (EVENT, ""),
+        (EVENT, FORM),
         (b"\xef\xbb\xbf" + EVENT, "application/json; charset=utf-8"),
         (b" \n" + EVENT + b"\n", "text/plain"),
         (base64.b64encode(EVENT), "application/octet-stream"),
