@@ -16,7 +16,8 @@ from schemas.errors import ConfigError, GatewayError, NotFound, Unprocessable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _CONNECTIONS: dict[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
-_TIMEOUT_SECONDS = 30
+# Longer than the gateway may be told to wait.
+_TIMEOUT_SECONDS = 40
 _NO_CONTENT = 204
 _FIRST_FAILURE = 400
 _NO_HEADERS: Mapping[str, str] = {}

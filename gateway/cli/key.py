@@ -1,12 +1,15 @@
-"""`axonpush key`: API keys by list, create, update and revoke."""
+"""`axonpush key`: API keys by list, show, create, update, rotate and revoke."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from gateway.cli.client import Client, app_option, given, segment, with_client
+from gateway.cli.client import Client, Item, app_option, given, segment, with_client
 from gateway.cli.confirming import confirm_option, destroy
+from gateway.cli.credential import overlap_option, print_secret, print_successor, revoke_path, wait_option
 from gateway.cli.printing import print_item, print_list
+from gateway.cli.rights import limit_options, list_options
 
 _COLUMNS = {
     "name": "name",
@@ -14,6 +17,7 @@ _COLUMNS = {
     "ends in": "last4",
     "override": "allowEnvironmentOverride",
     "expires": "expiresAt",
+    "last used": "lastUsedAt",
     "revoked": "revokedAt",
     "id": "id",
     "environment": "environmentId",
@@ -37,7 +41,7 @@ def command() -> None:
     \b
     axonpush key list --app my-shop
     axonpush key create --app my-shop --environment staging
-    axonpush key revoke 01ARZ3NDEKTSV4RRFFQ69G5FAV
+    axonpush key rotate 01ARZ3NDEKTSV4RRFFQ69G5FAV --overlap 12h
     """  # noqa: D301 (\b keeps click from wrapping the examples)
 
 
@@ -56,6 +60,14 @@ def list_keys(client: Client, *, app_name: str | None, environment: str | None, 
     print_list(client.items("/api-keys", **query), _COLUMNS, as_json=as_json)
 
 
+@command.command("show")
+@click.argument("key_id", metavar="ID")
+@with_client
+def show(client: Client, *, key_id: str, as_json: bool) -> None:
+    """Show a key, without its text."""
+    print_item(client.call("GET", f"/api-keys/{segment(key_id)}"), as_json=as_json)
+
+
 @command.command("create")
 @app_option
 @_environment_option
@@ -63,6 +75,8 @@ def list_keys(client: Client, *, app_name: str | None, environment: str | None, 
 @click.option("--allow-environment-override", is_flag=True, help="Let requests name another environment.")
 @_overrides_option
 @_expiry_option
+@list_options
+@limit_options
 @with_client
 def create(
     client: Client,
@@ -73,6 +87,8 @@ def create(
     allow_environment_override: bool,
     override_environments: str | None,
     expires_at: str | None,
+    lists: Item,
+    limits: Callable[[Item], Item],
     as_json: bool,
 ) -> None:
     """Make a key and print it, this once. Without --environment it is for the app's default one.
@@ -81,6 +97,7 @@ def create(
     axonpush key create --app my-shop
     axonpush key create --environment staging --name ci --expires-at 2030-01-31T12:00:00Z
     axonpush key create --allow-environment-override --override-environments staging,preview
+    axonpush key create --scope logs --scope traces --network 10.0.0.0/8 --requests-per-second 50
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     app = client.app(app_name)
     body = given(
@@ -89,10 +106,10 @@ def create(
         name=name,
         allowEnvironmentOverride=allow_environment_override,
         **_nullable(override_environments, expires_at),
+        **lists,
+        **limits({}),
     )
-    print_item(client.call("POST", "/api-keys", body), as_json=as_json)
-    if not as_json:
-        click.echo("Keep the key now: it is not shown again.", err=True)
+    print_secret(client.call("POST", "/api-keys", body), "key", as_json=as_json)
 
 
 @command.command("update")
@@ -106,6 +123,8 @@ def create(
 )
 @_overrides_option
 @_expiry_option
+@list_options
+@limit_options
 @with_client
 def update(
     client: Client,
@@ -116,6 +135,8 @@ def update(
     allow_environment_override: bool | None,
     override_environments: str | None,
     expires_at: str | None,
+    lists: Item,
+    limits: Callable[[Item], Item],
     as_json: bool,
 ) -> None:
     """Change a key; what is not given stays.
@@ -123,28 +144,47 @@ def update(
     \b
     axonpush key update 01ARZ3NDEKTSV4RRFFQ69G5FAV --allow-environment-override
     axonpush key update 01ARZ3NDEKTSV4RRFFQ69G5FAV --environment staging --expires-at never
+    axonpush key update 01ARZ3NDEKTSV4RRFFQ69G5FAV --network any --monthly-requests 1000000
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     path = f"/api-keys/{segment(key_id)}"
     environment_id = None
+    current = client.call("GET", path)
     if environment:
-        app = client.app(client.call("GET", path)["appId"])
+        app = client.app(current["appId"])
         environment_id = client.environment(app, environment)["id"]
     body = given(environmentId=environment_id, name=name, allowEnvironmentOverride=allow_environment_override)
-    changed = client.call("PATCH", path, {**body, **_nullable(override_environments, expires_at)})
-    print_item(changed, as_json=as_json)
+    body |= {**_nullable(override_environments, expires_at), **lists, **limits(current)}
+    print_item(client.call("PATCH", path, body), as_json=as_json)
+
+
+@command.command("rotate")
+@click.argument("key_id", metavar="ID")
+@overlap_option
+@with_client
+def rotate(client: Client, *, key_id: str, overlap: int | None, as_json: bool) -> None:
+    """Make a key of the same rights and print it, this once; the one before goes on being good for a while.
+
+    \b
+    axonpush key rotate 01ARZ3NDEKTSV4RRFFQ69G5FAV
+    axonpush key rotate 01ARZ3NDEKTSV4RRFFQ69G5FAV --overlap 0s
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+    print_successor(client, f"/api-keys/{segment(key_id)}", overlap, "key", as_json=as_json)
 
 
 @command.command("revoke")
 @click.argument("key_id", metavar="ID")
+@wait_option
 @confirm_option
 @with_client
-def revoke(client: Client, *, key_id: str, confirm: str | None, as_json: bool) -> None:
+def revoke(client: Client, *, key_id: str, wait: int | None, confirm: str | None, as_json: bool) -> None:
     """End a key for good, on every edge within a second; the last one of production is asked about.
 
     \b
     axonpush key revoke 01ARZ3NDEKTSV4RRFFQ69G5FAV
-    """  # noqa: D301 (\b keeps click from wrapping the example)
-    print_item(destroy(client, "POST", f"/api-keys/{segment(key_id)}/revoke", confirm), as_json=as_json)
+    axonpush key revoke 01ARZ3NDEKTSV4RRFFQ69G5FAV --wait 10
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+    path = revoke_path(f"/api-keys/{segment(key_id)}", wait)
+    print_item(destroy(client, "POST", path, confirm), as_json=as_json)
 
 
 def _nullable(override_environments: str | None, expires_at: str | None) -> dict[str, Any]:

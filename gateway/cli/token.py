@@ -1,9 +1,13 @@
-"""`axonpush token`: public tokens by list, create and revoke."""
+"""`axonpush token`: public tokens by list, show, create, update, rotate and revoke."""
+
+from collections.abc import Callable
 
 import click
 
-from gateway.cli.client import Client, app_option, given, segment, with_client
+from gateway.cli.client import Client, Item, app_option, given, segment, with_client
+from gateway.cli.credential import overlap_option, print_secret, print_successor, revoke_path, wait_option
 from gateway.cli.printing import print_item, print_list
+from gateway.cli.rights import limit_options, list_options
 
 _COLUMNS = {
     "name": "name",
@@ -12,10 +16,12 @@ _COLUMNS = {
     "channel": "channelId",
     "origins": "origins",
     "expires": "expiresAt",
+    "last used": "lastUsedAt",
     "revoked": "revokedAt",
     "id": "id",
     "environment": "environmentId",
 }
+_NEVER = "never"
 
 
 @click.group("token", short_help="Public tokens (pt_).")
@@ -43,10 +49,9 @@ def list_tokens(client: Client, *, app_name: str | None, as_json: bool) -> None:
 @click.option("--environment", required=True, metavar="ENV", help="Slug or id of its environment.")
 @click.option("--channel", metavar="CHANNEL", help="Number or slug of its channel; else the app's default one.")
 @click.option("--name", help="Name for people.")
-@click.option(
-    "--origin", "web_origins", multiple=True, metavar="URL", help="Web origin that may use it; may be repeated."
-)
 @click.option("--expires-at", metavar="TIME", help="When it ends: 2030-01-31T12:00:00Z.")
+@list_options
+@limit_options
 @with_client
 def create(
     client: Client,
@@ -55,8 +60,9 @@ def create(
     environment: str,
     channel: str | None,
     name: str | None,
-    web_origins: tuple[str, ...],
     expires_at: str | None,
+    lists: Item,
+    limits: Callable[[Item], Item],
     as_json: bool,
 ) -> None:
     """Make a token and print it, this once.
@@ -70,21 +76,71 @@ def create(
         channelId=client.channel(app, channel)["id"] if channel else app["defaultChannelId"],
         environmentId=client.environment(app, environment)["id"],
         name=name,
-        origins=list(web_origins),
         expiresAt=expires_at,
+        **lists,
+        **limits({}),
     )
-    print_item(client.call("POST", "/public-tokens", body), as_json=as_json)
-    if not as_json:
-        click.echo("Keep the token now: it is not shown again.", err=True)
+    print_secret(client.call("POST", "/public-tokens", body), "token", as_json=as_json)
+
+
+@command.command("show")
+@click.argument("token_id", metavar="ID")
+@with_client
+def show(client: Client, *, token_id: str, as_json: bool) -> None:
+    """Show a token, without its text."""
+    print_item(client.call("GET", f"/public-tokens/{segment(token_id)}"), as_json=as_json)
+
+
+@command.command("update")
+@click.argument("token_id", metavar="ID")
+@click.option("--name", help="Name for people.")
+@click.option("--expires-at", metavar="TIME", help=f"When it ends: 2030-01-31T12:00:00Z, or {_NEVER}.")
+@list_options
+@limit_options
+@with_client
+def update(
+    client: Client,
+    *,
+    token_id: str,
+    name: str | None,
+    expires_at: str | None,
+    lists: Item,
+    limits: Callable[[Item], Item],
+    as_json: bool,
+) -> None:
+    """Change a token; what is not given stays.
+
+    \b
+    axonpush token update 01ARZ3NDEKTSV4RRFFQ69G5FAV --origin https://shop.example --requests-per-second 20
+    """  # noqa: D301 (\b keeps click from wrapping the example)
+    path = f"/public-tokens/{segment(token_id)}"
+    body = {**given(name=name), **lists, **limits(client.call("GET", path))}
+    if expires_at is not None:
+        body["expiresAt"] = None if expires_at == _NEVER else expires_at
+    print_item(client.call("PATCH", path, body), as_json=as_json)
+
+
+@command.command("rotate")
+@click.argument("token_id", metavar="ID")
+@overlap_option
+@with_client
+def rotate(client: Client, *, token_id: str, overlap: int | None, as_json: bool) -> None:
+    """Make a token of the same rights and print it, this once; the one before goes on being good for a while.
+
+    \b
+    axonpush token rotate 01ARZ3NDEKTSV4RRFFQ69G5FAV --overlap 7d
+    """  # noqa: D301 (\b keeps click from wrapping the example)
+    print_successor(client, f"/public-tokens/{segment(token_id)}", overlap, "token", as_json=as_json)
 
 
 @command.command("revoke")
 @click.argument("token_id", metavar="ID")
+@wait_option
 @with_client
-def revoke(client: Client, *, token_id: str, as_json: bool) -> None:
+def revoke(client: Client, *, token_id: str, wait: int | None, as_json: bool) -> None:
     """End a token for good, on every edge within a second.
 
     \b
     axonpush token revoke 01ARZ3NDEKTSV4RRFFQ69G5FAV
     """  # noqa: D301 (\b keeps click from wrapping the example)
-    print_item(client.call("POST", f"/public-tokens/{segment(token_id)}/revoke"), as_json=as_json)
+    print_item(client.call("POST", revoke_path(f"/public-tokens/{segment(token_id)}", wait)), as_json=as_json)
