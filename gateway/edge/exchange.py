@@ -16,6 +16,8 @@ _OVERRIDE: Final = istr("x-axonpush-override")
 _DRY_RUN: Final = istr("x-axonpush-dry-run")
 _SERVER: Final = istr("Server")
 _ORIGIN: Final = istr("Origin")
+# Without the versions that aiohttp would name.
+_SERVER_NAME = "axonpush"
 
 # What a script in a browser may read; credentials (cookies) are never asked for, so any origin may.
 _EXPOSED = (
@@ -33,6 +35,7 @@ _CROSS_ORIGIN = {
 }
 _PREFLIGHT = {
     **_CROSS_ORIGIN,
+    "Server": _SERVER_NAME,
     "Access-Control-Allow-Methods": "POST",
     "Access-Control-Allow-Headers": _ALLOWED_REQUEST_HEADERS,
     "Access-Control-Max-Age": "3600",
@@ -76,8 +79,7 @@ class Exchange:
     def answer(self, reply: Reply) -> web.Response:
         """Turn a reply into aiohttp's response, with the headers that tell where the request belongs."""
         headers: CIMultiDict[str] = CIMultiDict(reply.headers)
-        # Without the versions that aiohttp would name.
-        headers[_SERVER] = "axonpush"
+        headers[_SERVER] = _SERVER_NAME
         if self.is_dry_run:
             headers[_DRY_RUN] = "true"
         if (resolution := self.resolution) is not None:

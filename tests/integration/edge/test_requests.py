@@ -249,6 +249,7 @@ def test_a_browser_may_ask_without_a_key(world: World, shop: Shop, form: Form) -
     assert "POST" in answer.headers["access-control-allow-methods"]
     assert "x-axonpush-environment" in answer.headers["access-control-allow-headers"]
     assert "access-control-allow-credentials" not in answer.headers
+    assert answer.headers["server"] == "axonpush"
 
 
 def control(world: World, method: str, path: str, body: Any = None, key: str | None = None) -> Answer:
