@@ -29,3 +29,12 @@ def test_what_was_drained_does_not_change_any_more() -> None:
     drained = usage.drain()
     usage.refuse("e", "k", 0, "gone")
     assert drained == [Used("e", "k", 0, refused={"gone": 1})]
+
+
+def test_what_nobody_fetches_for_long_is_counted_by_the_hour() -> None:
+    usage = Usage()
+    for minute in range(60_000):
+        usage.accept("e", "k", minute * MINUTE_NS, items=1, size_bytes=1)
+    drained = usage.drain()
+    assert sum(used.requests for used in drained) == 60_000
+    assert len(drained) < 50_200
