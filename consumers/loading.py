@@ -122,6 +122,8 @@ class Loader:
         self._limit.note(_records(work), len(work.dead))
         for (environment, _, _, table), count in work.minutes.items():
             metrics.WORKER_ROWS.labels(environment, table).inc(count)
+        for (environment, _, _, _), count in work.mismatched.items():
+            metrics.ENVIRONMENT_MISMATCHES.labels(environment).inc(count)
         for letter in work.dead:
             metrics.WORKER_DEAD_LETTERS.labels(environment_of(letter.partition.topic), letter.reason).inc()
         for (environment, reason), count in work.skipped.items():

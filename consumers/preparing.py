@@ -77,7 +77,7 @@ class Preparer:
             if work.wiped_before_ns[item.environment] is None:
                 work.skip(item.environment, _GONE)
             else:
-                self._pack(work, item, rows.setdefault(item.leaf, Rows()), found)
+                self._pack(work, item, rows.setdefault(item.leaf, Rows(slug=item.leaf.slug)), found)
             if loop.time() >= pause_at:
                 await asyncio.sleep(0)
                 pause_at = loop.time() + _SLICE_SECONDS
@@ -123,7 +123,7 @@ class Preparer:
         if key in found.records or key in work.records:
             work.skip(item.environment, "repeat")
             return
-        before = dict(rows.counts)
+        before, mismatched_before = dict(rows.counts), dict(rows.mismatched)
         try:
             decoded = decode(record, self._limits)
             events = {event: (item.environment, *event) for event in decoded.events}
@@ -143,7 +143,9 @@ class Preparer:
         minute = record.received_ns // _NS_PER_MINUTE
         for table, count in rows.counts.items():
             if count > before.get(table, 0):
-                work.count((item.environment, item.partition.part, minute, table), count - before.get(table, 0))
+                mismatched = rows.mismatched.get(table, 0) - mismatched_before.get(table, 0)
+                where = (item.environment, item.partition.part, minute, table)
+                work.count(where, count - before.get(table, 0), mismatched)
 
 
 def _set_aside(work: Work, partition: Partition, entry: Entry, error: PoisonRecord) -> None:

@@ -24,6 +24,7 @@ def pack(item: Item, target: Target) -> bool:
     sdk = mapping(event.get("sdk"))
     sent_at_ns = target.content.sent_at_ns
     kind, value = text(exception.get("type")), text(exception.get("value")) if exception else _message(event)
+    target.into.compare("error_events", text(event.get("environment")), 1)
     texts = {
         "platform": event.get("platform"),
         "level": event.get("level") or "error",

@@ -21,11 +21,13 @@ def pack(request: LogsRequest, record: Record, encoder: Encoder, into: Rows) -> 
     tuples: list[bytes] = []
     for resource_logs in request.resource_logs:
         resource, notes = prefix.resource(resource_logs.resource)
+        before = len(tuples)
         for scope_logs in resource_logs.scope_logs:
             head, scope_notes = prefix.scope(resource, notes, scope_logs.scope)
             for log in scope_logs.log_records:
                 encoder.notes.extend(scope_notes)
                 tuples.append(head + packer.fields(log))
+        prefix.end(len(tuples) - before)
     into.add("logs", b"".join(tuples), len(tuples))
 
 

@@ -20,6 +20,7 @@ def pack(request: MetricsRequest, record: Record, encoder: Encoder, into: Rows) 
     tuples: list[bytes] = []
     for resource_metrics in request.resource_metrics:
         resource, notes = prefix.resource(resource_metrics.resource)
+        before = len(tuples)
         for scope_metrics in resource_metrics.scope_metrics:
             head, scope_notes = prefix.scope(resource, notes, scope_metrics.scope)
             for metric in scope_metrics.metrics:
@@ -30,6 +31,7 @@ def pack(request: MetricsRequest, record: Record, encoder: Encoder, into: Rows) 
                 for point in getattr(metric, kind).data_points:
                     encoder.notes.extend((*scope_notes, *metric_notes))
                     tuples.append(head + columns + _point(point, kind, record.received_ns, encoder))
+        prefix.end(len(tuples) - before)
     into.add("metric_points", b"".join(tuples), len(tuples))
 
 

@@ -21,8 +21,10 @@ class Prefix:
 
     def __init__(self, table: str, record: Record, encoder: Encoder, into: Rows) -> None:
         self._head = COUNT(len(COLUMNS[table])) + b"".join(record_fields(record).values()) + _SOURCE
+        self._table = table
         self._encoder = encoder
         self._into = into
+        self._environment = ""
         self._scope_names = encoder.texts("scope_name")
         self._scope_versions = encoder.texts("scope_version")
 
@@ -40,6 +42,7 @@ class Prefix:
         encoder.notes[:] = [f"resource.{note}" for note in encoder.notes]
         service = _text_of(attributes.get("service.name"))
         environment = next((_text_of(attributes[name]) for name in _ENVIRONMENT_ATTRIBUTES if name in attributes), "")
+        self._environment = environment
         fields = (
             encoder.text("service_name", service, INDEXED_TEXT_MAX_BYTES) if service else NULL,
             sized(resource_id),
@@ -48,6 +51,10 @@ class Prefix:
         notes = tuple(encoder.notes)
         encoder.notes.clear()
         return self._head + b"".join(fields), notes
+
+    def end(self, count: int) -> None:
+        """Note that the resource had so many items."""
+        self._into.compare(self._table, self._environment, count)
 
     def scope(self, resource: bytes, resource_notes: tuple[str, ...], scope: Scope) -> tuple[bytes, tuple[str, ...]]:
         """Write what precedes the items of a scope.

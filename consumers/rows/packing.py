@@ -71,7 +71,7 @@ def pack(decoded: Decoded, into: Rows, fresh: set[EventKey]) -> None:
     if into.encoder is None:
         into.encoder = Encoder(decoded.limits)
     encoder, record = into.encoder, decoded.record
-    own = Rows()
+    own = Rows(slug=into.slug)
     unseen = {key for key in decoded.events if key in fresh}
     try:
         if record.signal is Signal.SENTRY:

@@ -72,6 +72,7 @@ def _tuple(log: dict[str, Any], target: Target) -> bytes:
         encoder.notes.append("time_ns")
     level = text(log.get("level"))
     body = log.get("body")
+    target.into.compare("logs", text(members.get("sentry.environment")), 1)
     fields = {
         **target.common(),
         **origin(members, encoder),

@@ -136,6 +136,7 @@ def _tuple(span: _Span, target: Target) -> bytes:
     attributes, dropped = encoder.object(span.attributes)
     start_ns, duration_ns = _times(span, target)
     code, message = _status(span.status)
+    target.into.compare("spans", text(span.attributes.get("sentry.environment")), 1)
     fields = {
         **target.common(),
         **origin(span.attributes, encoder),

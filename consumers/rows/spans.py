@@ -32,11 +32,13 @@ def pack(request: TracesRequest, record: Record, encoder: Encoder, into: Rows) -
     tuples: list[bytes] = []
     for resource_spans in request.resource_spans:
         resource, notes = prefix.resource(resource_spans.resource)
+        before = len(tuples)
         for scope_spans in resource_spans.scope_spans:
             head, scope_notes = prefix.scope(resource, notes, scope_spans.scope)
             for span in scope_spans.spans:
                 encoder.notes.extend(scope_notes)
                 tuples.append(head + packer.fields(span))
+        prefix.end(len(tuples) - before)
     into.add("spans", b"".join(tuples), len(tuples))
 
 

@@ -70,12 +70,21 @@ class Rows(Struct):
         counts: Table → how many rows, of attachments how many first chunks.
         resources: Id (16 bytes) → the JSON object of the resource's attributes.
         encoder: What the batch has encoded so far; `pack` makes it.
+        slug: The environment's; empty where nothing is to be compared with it.
+        mismatched: Table → how many of the rows say that they are of another environment.
     """
 
     copy: dict[str, bytearray] = field(default_factory=dict[str, bytearray])
     counts: dict[str, int] = field(default_factory=dict[str, int])
     resources: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     encoder: Encoder | None = None
+    slug: str = ""
+    mismatched: dict[str, int] = field(default_factory=dict[str, int])
+
+    def compare(self, table: str, environment: str, count: int) -> None:
+        """Note what rows say of their environment, empty where they say nothing; letters compare in any case."""
+        if environment and self.slug and count and environment.strip().lower() != self.slug:
+            self.mismatched[table] = self.mismatched.get(table, 0) + count
 
     def add(self, table: str, tuples: bytes | bytearray, count: int) -> None:
         """Add tuples to a table."""
@@ -91,6 +100,8 @@ class Rows(Struct):
         """Add all rows of another accumulator."""
         for table, tuples in other.copy.items():
             self.add(table, tuples, other.counts[table])
+        for table, count in other.mismatched.items():
+            self.mismatched[table] = self.mismatched.get(table, 0) + count
         self.resources.update(other.resources)
 
 

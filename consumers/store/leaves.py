@@ -14,9 +14,13 @@ _AHEAD_NS = 3_600 * _NS_PER_SECOND
 
 
 class Leaf(Struct, frozen=True):
-    """The tables `<table>_<suffix>`: rows of one environment received in `[starts_ns, ends_ns)`."""
+    """The tables `<table>_<suffix>`: rows of one environment, whose slug never changes, received in its time.
+
+    That is `[starts_ns, ends_ns)`.
+    """
 
     environment: str
+    slug: str
     suffix: str
     starts_ns: int
     ends_ns: int
@@ -46,7 +50,7 @@ class Leaves:
             except asyncpg.NoDataFoundError:
                 return None
         assert row is not None
-        leaf = Leaf(environment, row["suffix"], row["starts_ns"], row["ends_ns"])
+        leaf = Leaf(environment, row["slug"], row["suffix"], row["starts_ns"], row["ends_ns"])
         known.append(leaf)
         return leaf
 

@@ -30,8 +30,9 @@ class Work(Struct):
     """What one transaction stores.
 
     `wiped_before_ns` holds what was taken for true of each environment when the rows were packed (None: it is gone),
-    `copies` the tuples of each table and leaf, without header and trailer, and `skipped` how many records are left out
-    on purpose, by environment and reason.
+    `copies` the tuples of each table and leaf, without header and trailer, `mismatched` how many rows of a minute say
+    that they are of another environment, and `skipped` how many records are left out on purpose, by environment and
+    reason.
     """
 
     slices: list[Slice]
@@ -41,12 +42,15 @@ class Work(Struct):
     resources: dict[tuple[str, bytes], bytes] = field(default_factory=dict[tuple[str, bytes], bytes])
     copies: dict[tuple[str, Leaf], bytearray] = field(default_factory=dict[tuple[str, Leaf], bytearray])
     minutes: dict[MinuteKey, int] = field(default_factory=dict[MinuteKey, int])
+    mismatched: dict[MinuteKey, int] = field(default_factory=dict[MinuteKey, int])
     dead: list[DeadLetter] = field(default_factory=list[DeadLetter])
     skipped: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
-    def count(self, key: MinuteKey, rows: int) -> None:
+    def count(self, key: MinuteKey, rows: int, mismatched: int) -> None:
         """Count rows of a minute."""
         self.minutes[key] = self.minutes.get(key, 0) + rows
+        if mismatched:
+            self.mismatched[key] = self.mismatched.get(key, 0) + mismatched
 
     def skip(self, environment: str, reason: str) -> None:
         """Count a record that is not stored on purpose."""
@@ -172,8 +176,8 @@ async def _write(connection: Connection, work: Work) -> None:
     if work.dead:
         await connection.execute(sql.ADD_DEAD_LETTERS, *_dead_columns(work.dead))
     if work.minutes:
-        minutes = [(*key, events) for key, events in sorted(work.minutes.items())]
-        await connection.execute(sql.COUNT_EVENTS, *_columns(minutes, 5))
+        minutes = [(*key, events, work.mismatched.get(key, 0)) for key, events in sorted(work.minutes.items())]
+        await connection.execute(sql.COUNT_EVENTS, *_columns(minutes, 6))
 
 
 async def _copy_data(tuples: bytearray) -> AsyncIterator[bytes]:

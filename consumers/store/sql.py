@@ -97,11 +97,12 @@ ON CONFLICT DO NOTHING
 """
 
 COUNT_EVENTS = """
-INSERT INTO events_by_minute AS e (environment, part, minute, kind, events)
-SELECT environment, part, to_timestamp(minute * 60), kind, events
-FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::bigint[])
-    AS w (environment, part, minute, kind, events)
-ON CONFLICT (environment, part, minute, kind) DO UPDATE SET events = e.events + excluded.events
+INSERT INTO events_by_minute AS e (environment, part, minute, kind, events, mismatched)
+SELECT environment, part, to_timestamp(minute * 60), kind, events, mismatched
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
+    AS w (environment, part, minute, kind, events, mismatched)
+ON CONFLICT (environment, part, minute, kind) DO UPDATE
+SET events = e.events + excluded.events, mismatched = e.mismatched + excluded.mismatched
 """
 
 # A gap is recorded again each time the partition is claimed.
@@ -115,7 +116,8 @@ ON CONFLICT (topic, part, record_offset) DO NOTHING
 
 LEAF = """
 SELECT suffix, (extract(epoch FROM starts_at) * 1000000000)::bigint AS starts_ns,
-    (extract(epoch FROM ends_at) * 1000000000)::bigint AS ends_ns
+    (extract(epoch FROM ends_at) * 1000000000)::bigint AS ends_ns,
+    (SELECT slug FROM environments WHERE id = $1) AS slug
 FROM leaf_covering($1, to_timestamp($2::bigint))
 """
 

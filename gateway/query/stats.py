@@ -13,7 +13,8 @@ from schemas.topics import topic_of
 class EnvironmentStats(Struct):
     """Counts of one environment, named as in the JSON output; `app` and `environment` are slugs.
 
-    `items` are Sentry items without a table of their own, `lag` records in the topic that are not stored yet.
+    `items` are Sentry items without a table of their own, `environment_mismatches` events that say that they are of
+    another environment, `lag` records in the topic that are not stored yet.
     """
 
     app: str
@@ -25,6 +26,7 @@ class EnvironmentStats(Struct):
     items: int = 0
     attachments: int = 0
     dead_letters: int = 0
+    environment_mismatches: int = 0
     lag: int = 0
 
 
@@ -65,5 +67,6 @@ async def read_stored(database: Database) -> Stored:
             items=counts.get("sentry_items", 0),
             attachments=counts.get("attachments", 0),
             dead_letters=counts.get("dead_letters", 0),
+            environment_mismatches=counts.get("environment_mismatches", 0),
         )
     return Stored(environments=environments, next_offsets=next_offsets)

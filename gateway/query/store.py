@@ -17,6 +17,8 @@ _COUNTS = """
 WITH counted AS (
     SELECT environment, kind, sum(events)::bigint AS events FROM events_by_minute GROUP BY environment, kind
     UNION ALL
+    SELECT environment, 'environment_mismatches', sum(mismatched)::bigint FROM events_by_minute GROUP BY environment
+    UNION ALL
     SELECT environment, 'dead_letters', count(*) FROM dead_letters GROUP BY environment
 )
 SELECT e.id, a.slug, e.slug, coalesce(jsonb_object_agg(c.kind, c.events) FILTER (WHERE c.kind IS NOT NULL), '{}')::text

@@ -5,7 +5,14 @@ import sys
 
 import msgspec
 
+from gateway.runtime import clock
+from gateway.runtime.ids import new_ingest_id
+from schemas.record import Record
+from schemas.signals import Signal
 from tests.integration.worker.world import World, record_of_bytes
+from tests.unit.rows.envelopes import envelope, item
+from tests.unit.rows.records import otlp
+from tests.unit.rows.requests import span, traces
 
 
 async def stats(world: World, *arguments: str) -> str:
@@ -29,7 +36,11 @@ async def test_stats_count_what_is_stored_and_what_waits(world: World) -> None:
         await world.until(lambda: _has_dead_letter(world, environment))
     await world.produce_numbers(environment, range(20, 27))
     empty = dict.fromkeys(
-        ("spans", "logs", "metric_points", "error_events", "items", "attachments", "dead_letters", "lag"), 0
+        (
+            *("spans", "logs", "metric_points", "error_events", "items", "attachments", "dead_letters"),
+            *("environment_mismatches", "lag"),
+        ),
+        0,
     )
     assert msgspec.json.decode(await stats(world, "--json")) == {
         "environments": [
@@ -39,7 +50,36 @@ async def test_stats_count_what_is_stored_and_what_waits(world: World) -> None:
     }
     heading, *_, last = [line.split() for line in (await stats(world)).splitlines() if line.strip()]
     assert (heading[0], heading[-1]) == ("app", "lag")
-    assert last == ["shop", "production", "20", "0", "0", "0", "0", "0", "1", "7"]
+    assert last == ["shop", "production", "20", "0", "0", "0", "0", "0", "1", "0", "7"]
+
+
+async def test_events_that_say_that_they_are_of_another_environment_are_counted(world: World) -> None:
+    environment = await world.environment("staging")
+
+    def sent(said: str | None, spans: int) -> Record:
+        resource = {} if said is None else {"deployment.environment.name": said}
+        message = traces(*(span(name=f"{said} {number}") for number in range(spans)), resource=resource)
+        return fresh(otlp(Signal.TRACES, message))
+
+    event = {"event_id": "e" * 32, "environment": "production"}
+    async with world.worker():
+        await world.produce(environment, [sent("Staging ", 1), sent(None, 2), sent("production", 3), sent("dev", 4)])
+        await world.produce(environment, [fresh(envelope(item("event", event), event_id="e" * 32))])
+        await world.until(lambda: _are_stored(world, environment, 11))
+    listed = msgspec.json.decode(await stats(world, "--json"))["environments"]
+    (found,) = [each for each in listed if each["environment"] == "staging"]
+    assert (found["spans"], found["error_events"], found["environment_mismatches"]) == (10, 1, 8)
+
+
+def fresh(record: Record) -> Record:
+    """Give a record an ingest id of its own, and a time that can be."""
+    now_ns = clock.now_ns()
+    return msgspec.structs.replace(record, ingest_id=new_ingest_id(now_ns), received_ns=now_ns)
+
+
+async def _are_stored(world: World, environment: str, events: int) -> bool:
+    sql = "SELECT coalesce(sum(events), 0) = $2 FROM events_by_minute WHERE environment = $1"
+    return await world.sql.fetchval(sql, environment, events)
 
 
 async def _has_dead_letter(world: World, environment: str) -> bool:
