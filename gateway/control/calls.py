@@ -15,6 +15,7 @@ from gateway.control import (
     members,
     previews,
     public_tokens,
+    rejections,
     roles,
     stored_events,
     whoami,
@@ -42,6 +43,7 @@ from gateway.control.credential_types import (
 from gateway.control.limit_types import UpdatePolicy, UsageQuery
 from gateway.control.permissions import Permission
 from gateway.control.reading import read_path
+from gateway.control.rejections import RejectionQuery
 from gateway.control.stored_events import EventQuery
 from gateway.control.types import (
     CloneEnvironment,
@@ -109,6 +111,8 @@ CALLS = (
          action="environment.wipe", confirms=True),
     Call(method="GET", pattern="/environments/{id}/events", run=stored_events.listing,
          permission=Permission.READ_EVENTS, query=EventQuery),
+    Call(method="GET", pattern="/environments/{id}/rejections", run=rejections.listing, permission=Permission.SEE,
+         query=RejectionQuery),
     Call(method="GET", pattern="/environments/{id}/policy", run=limits.policy, permission=Permission.SEE),
     Call(method="PATCH", pattern="/environments/{id}/policy", run=limits.update_policy,
          permission=Permission.ENVIRONMENT, action="policy.update", body=UpdatePolicy),
@@ -129,7 +133,7 @@ CALLS = (
     Call(method="PATCH", pattern="/api-keys/{id}", run=api_keys.update, permission=Permission.KEYS,
          action="key.update", body=UpdateApiKey, refusals=(409,)),
     Call(method="POST", pattern="/api-keys/{id}/revoke", run=api_keys.revoke, permission=Permission.REVOKE,
-         action="key.revoke", query=RevokeQuery, then=acknowledgement.await_edges, confirms=True),
+         action="key.revoke", query=RevokeQuery, then=acknowledgement.await_edges),
     Call(method="POST", pattern="/api-keys/{id}/rotate", run=api_keys.rotate, permission=Permission.KEYS,
          action="key.rotate", body=Rotate, is_body_optional=True, status=_CREATED),
     Call(method="POST", pattern="/public-tokens", run=public_tokens.create, permission=Permission.KEYS,

@@ -181,21 +181,6 @@ async def test_lowering_the_retention_asks_and_says_what_would_go(api: Api, sql:
     assert (status, changed["retentionDays"]) == (200, 5)
 
 
-async def test_revoking_the_last_key_asks(api: Api) -> None:
-    app, found = await api.app("Last key")
-    first, second = [await api.made("/api-keys", {"appId": app["id"]}) for _ in range(2)]
-    past = await api.made("/api-keys", {"appId": app["id"], "expiresAt": "2100-01-01T00:00:00Z"})
-    assert (await api.call("POST", f"/api-keys/{past['id']}/revoke"))[0] == 200
-    assert (await api.call("POST", f"/api-keys/{first['id']}/revoke"))[0] == 200
-    status, problem = await api.call("POST", f"/api-keys/{second['id']}/revoke")
-    assert (status, problem["confirm"]) == (428, "production")
-    assert problem["impact"] == {"events": 0, "bytes": 0, "keys": 1}
-    assert (await api.call("POST", f"/api-keys/{first['id']}/revoke"))[0] == 200  # changes nothing
-    assert (await api.confirmed("POST", f"/api-keys/{second['id']}/revoke"))[0] == 200
-    unasked = await api.made("/api-keys", {"appId": app["id"], "environmentId": found["development"]["id"]})
-    assert (await api.call("POST", f"/api-keys/{unasked['id']}/revoke"))[0] == 200
-
-
 async def test_deleting_an_app_asks_and_takes_everything_along(api: Api) -> None:
     app, found = await api.app("Whole app")
     key = await api.made("/api-keys", {"appId": app["id"]})
