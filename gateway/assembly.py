@@ -26,6 +26,7 @@ from gateway.identity.tokens import Peppers, parse_peppers
 from gateway.query.archive import Archive
 from gateway.runtime import metrics
 from gateway.runtime.clock import now_ns
+from gateway.runtime.kafka_options import kafka_options
 from gateway.runtime.lifecycle import stop_on_signals
 from gateway.runtime.memory import keep_freed_memory, stop_collecting_what_stays
 from gateway.runtime.postgres import open_pool
@@ -116,6 +117,7 @@ async def run_worker(settings: Settings, *, on_ready: Callable[[], None]) -> Non
         ConfigError: a setting is wrong.
     """
     keep_freed_memory()
+    kafka_options(settings.kafka)  # a wrong one is told at once, not when PostgreSQL has answered
     if settings.worker.metrics_port:
         metrics.serve(settings.worker.metrics_host, settings.worker.metrics_port)
     await worker.run(settings, clock=now_ns, stop=stop_on_signals(), on_ready=on_ready)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -33,6 +33,7 @@ class Connection(RequestHandler):
         """Take a connection, or close it at once where there are too many."""
         super().connection_made(transport)
         metrics.CONNECTIONS.inc()
+        self._edge.open_connections.add(self)
         if len(self._edge.connections) > self._edge.connections_max_count:
             self.force_close()
 
@@ -41,7 +42,9 @@ class Connection(RequestHandler):
         self._stop_deadline()
         metrics.CONNECTIONS.dec()
         super().connection_lost(exc)
-        self._edge.lost_one()
+        self._edge.open_connections.discard(self)
+        if not self._edge.open_connections:
+            self._edge.has_none.set()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those that end no head start its deadline."""
@@ -66,13 +69,14 @@ class Connection(RequestHandler):
         if status >= web.HTTPInternalServerError.status_code:
             _log.error("A request failed.", exc_info=exc)
         detail = "The request is not valid HTTP/1.1, or its head is larger than is taken."
-        response = web.json_response({"detail": detail, "status": status}, status=status)
+        answer = {"detail": detail, "status": status}
+        response = web.json_response(answer, status=status, headers={"Server": "axonpush"})
         response.force_close()
         return response
 
     def has_request(self) -> bool:
         """Tell whether a request is being read or answered."""
-        return bool(self._request_in_progress)
+        return bool(self._request_in_progress or self._messages)
 
     def _stop_deadline(self) -> None:
         if self._head_deadline is not None:
@@ -85,7 +89,9 @@ class HttpServer(web.Server):
 
     def __init__(self, handler: Any, server: Server, limits: Limits) -> None:  # noqa: ANN401 (aiohttp's handler type is private)
         super().__init__(handler)
-        self._has_none = asyncio.Event()
+        # aiohttp's own list keeps a connection until its task has ended too.
+        self.open_connections: set[Connection] = set()
+        self.has_none = asyncio.Event()
         self.connections_max_count = limits.connections_max_count
         self.header_timeout_seconds = server.header_timeout_seconds
         self._options: dict[str, Any] = {
@@ -103,22 +109,17 @@ class HttpServer(web.Server):
         """Make the protocol of a new connection."""
         return Connection(self, loop=self._loop, **self._options)
 
-    def lost_one(self) -> None:
-        """Take note that a connection has ended."""
-        if not self.connections:
-            self._has_none.set()
-
     async def finish(self, timeout_seconds: int) -> None:
         """Close idle connections now, and the others after their answer, or at the latest when the time is over.
 
         aiohttp's own shutdown reads nothing more from the first moment, so a body on its way would never be answered.
         """
-        for connection in self.connections:
-            if not cast("Connection", connection).has_request():
-                connection.close()
-        self._has_none.clear()
-        if self.connections:
+        for connection in list(self.open_connections):
+            if not connection.has_request():
+                connection.force_close()
+        self.has_none.clear()
+        if self.open_connections:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_seconds):
-                    await self._has_none.wait()
+                    await self.has_none.wait()
         await self.shutdown(_CANCEL_SECONDS)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,7 @@ def settings(database_url: str, kafka_bootstrap: str) -> dict[str, str]:
         "AXONPUSH_DATABASE_URL": database_url,
         "AXONPUSH_KAFKA_BOOTSTRAP": kafka_bootstrap,
         "AXONPUSH_DIRECTORY_PEPPERS": PEPPERS,
+        "AXONPUSH_SERVER_DRAIN_DELAY_SECONDS": "0",
     }
 
 
@@ -69,6 +71,15 @@ def get(port: int, path: str) -> str:
         return connection.getresponse().read().decode()
 
 
+def post_logs(port: int, key: str) -> tuple[int, str | None]:
+    """Send an empty request and answer its status and environment."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("POST", "/v1/logs", b"", {"X-API-Key": key, "Content-Type": "application/x-protobuf"})
+    with contextlib.closing(connection):
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("x-axonpush-resolved-environment")
+
+
 def test_seed_issues_keys_that_work_each_time_and_keeps_those_of_before(
     database_url: str, kafka_bootstrap: str
 ) -> None:
@@ -83,14 +94,31 @@ def test_seed_issues_keys_that_work_each_time_and_keeps_those_of_before(
             assert set(keys) == {"production", "development"}
             for slug, key in keys.items():
                 assert parse(key) is not None
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-                connection.request(
-                    "POST", "/v1/logs", b"", {"X-API-Key": key, "Content-Type": "application/x-protobuf"}
-                )
-                answer = connection.getresponse()
-                assert answer.status == 200
-                assert answer.getheader("x-axonpush-resolved-environment") == slug
-                connection.close()
+                assert post_logs(port, key) == (200, slug)
+
+
+def test_an_edge_starts_from_its_copy_of_the_directory_while_postgresql_is_away(
+    database_url: str, kafka_bootstrap: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "directory"
+    env = {**settings(database_url, kafka_bootstrap), "AXONPUSH_DIRECTORY_SNAPSHOT_FILE": str(copy)}
+    port = free_port()
+    with running(env, port, "edge", "--port", str(port)):
+        # A change is what makes an edge write its copy.
+        keys = seed(env)["api_keys"]
+        assert isinstance(keys, dict)
+        known = parse(keys["production"])
+        assert known is not None
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not copy.exists() or known.id.encode() not in copy.read_bytes():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    away = {**env, "AXONPUSH_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/nowhere"}
+    with running(away, port, "edge", "--port", str(port)):
+        assert post_logs(port, known.text) == (200, "production")
+        unknown = seed(env)["api_keys"]
+        assert isinstance(unknown, dict)
+        assert post_logs(port, unknown["production"]) == (503, None)
 
 
 def test_one_scrape_tells_of_all_processes_of_an_edge(database_url: str, kafka_bootstrap: str) -> None:
