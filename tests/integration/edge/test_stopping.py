@@ -60,6 +60,15 @@ def test_a_request_that_hangs_is_not_waited_for(world: World) -> None:
             connection.receive()
 
 
+def test_an_idle_connection_holds_nothing_up(world: World) -> None:
+    with world.edge() as (process, url):
+        kept = Connection(url)
+        assert kept.send("/healthz", "GET").status == 200
+        began = time.monotonic()
+        assert process.stop() == 0
+        assert time.monotonic() - began < 5
+
+
 def listens(url: str) -> bool:
     try:
         Connection(url).http.connect()
