@@ -40,6 +40,34 @@ class EventsAsked(Struct, frozen=True, kw_only=True):
     limit: int
 
 
+class RejectionsAsked(Struct, frozen=True, kw_only=True):
+    """Which refused requests are asked for; None does not matter. `after` is the id of the last one before."""
+
+    reason: str | None
+    credential_id: str | None
+    after: str | None
+    limit: int
+
+
+class Rejection(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A request that was refused although its key is real; `message` is what the client was told."""
+
+    id: str
+    at: datetime
+    credential_id: str
+    route: str
+    status: int
+    reason: str
+    message: str
+
+
+class RejectionPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part of the requests that were refused, the newest first; `next` is the `after` of the part behind it."""
+
+    items: list[Rejection]
+    next: str | None
+
+
 class _Event(Struct, frozen=True, kw_only=True, rename="camel", tag_field="kind"):
     """What all events have in common; ids are in hexadecimal digits."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from gateway.cli import env_limits, env_preview, env_steps
+from gateway.cli import env_limits, env_preview, env_rejections, env_steps
 from gateway.cli.client import Client, app_option, given, with_client
 from gateway.cli.confirming import confirm_option, destroy
 from gateway.cli.printing import print_item, print_list
@@ -168,3 +168,4 @@ def update(  # one parameter for each option
 for _step in (*env_steps.COMMANDS, *env_limits.COMMANDS):
     command.add_command(_step)
 command.add_command(env_preview.command)
+command.add_command(env_rejections.rejections)

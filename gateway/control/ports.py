@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from schemas.stored import EventPage, EventsAsked
+from schemas.stored import EventPage, EventsAsked, RejectionPage, RejectionsAsked
 
 
 class Archive(Protocol):
@@ -10,4 +10,8 @@ class Archive(Protocol):
 
     async def events(self, org_id: str, environment_id: str, asked: EventsAsked, *, is_redacted: bool) -> EventPage:
         """Answer a page; raise Unprocessable for a wrong cursor, StoreTransient where PostgreSQL does not answer."""
+        ...
+
+    async def rejections(self, org_id: str, environment_id: str, asked: RejectionsAsked) -> RejectionPage:
+        """Answer a page of refused requests; raise StoreTransient where PostgreSQL does not answer."""
         ...

@@ -1,13 +1,15 @@
-"""What a process counts of each key and environment: what they may still send, and what they sent."""
+"""What a process counts of each key and environment: what they may still send, what they sent, what was refused."""
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gateway.edge.limits import Limits
+from gateway.edge.rejections import Rejections
 from gateway.edge.usage import Usage
 
 
 class Account(Struct, frozen=True):
-    """Limits and usage; `gateway.edge.reporting` keeps them in step with the other processes."""
+    """Limits, usage and refused requests; `gateway.edge.reporting` keeps them in step with the other processes."""
 
     limits: Limits
     usage: Usage
+    rejections: Rejections = field(default_factory=Rejections)

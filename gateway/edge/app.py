@@ -70,6 +70,7 @@ class Edge:
                 return await control.answer(self._ingest, self._calls, exchange)
 
     def _refuse(self, exchange: Exchange, error: GatewayError) -> Reply:
-        self._ingest.refuse(exchange, error.reason)
         metrics.REJECTIONS.labels(error.reason).inc()
-        return _REFUSE[exchange.found.route.family](exchange, error)
+        reply = _REFUSE[exchange.found.route.family](exchange, error)
+        self._ingest.refuse(exchange, error, reply.status)
+        return reply

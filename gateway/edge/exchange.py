@@ -49,10 +49,11 @@ class Exchange:
     """A request on its way: `resolution` is set once it is known where the request belongs.
 
     `body_bytes` is set once the body has been read. `refused_caller` (environment and credential) is set where a good
-    key was refused: its usage says so. With `is_dry_run` everything is checked, and nothing is published or counted.
+    key was refused: its usage says so; `former_caller` where the key was good once. With `is_dry_run` everything is
+    checked, and nothing is published or counted.
     """
 
-    __slots__ = ("body_bytes", "found", "is_dry_run", "refused_caller", "request", "resolution")
+    __slots__ = ("body_bytes", "former_caller", "found", "is_dry_run", "refused_caller", "request", "resolution")
 
     def __init__(self, request: web.BaseRequest, found: Found) -> None:
         self.request = request
@@ -60,6 +61,7 @@ class Exchange:
         self.resolution: Resolution | None = None
         self.body_bytes: int | None = None
         self.refused_caller: tuple[str, str] | None = None
+        self.former_caller: tuple[str, str] | None = None
         self.is_dry_run = False
 
     def read_query(self) -> None:

@@ -18,7 +18,7 @@ from gateway.runtime.ids import new_ingest_id
 from gateway.runtime.settings import Limits, Settings
 from gateway.stream.abstract import Publisher
 from schemas.environment import Resolution
-from schemas.errors import Forbidden, Gone, Malformed, Unauthenticated
+from schemas.errors import Forbidden, GatewayError, Gone, Malformed, Unauthenticated
 from schemas.outcomes import Outcome
 from schemas.record import Record
 from schemas.signals import Encoding, Format, Signal
@@ -66,6 +66,9 @@ class Ingest:
         except (Forbidden, Gone, Malformed):
             # The key is good, or its refusal would be another.
             exchange.refused_caller = self._directory.caller(parsed.id)
+            raise
+        except Unauthenticated:
+            exchange.former_caller = self._directory.former_caller(parsed)
             raise
         announced_bytes = exchange.request.content_length or 0
         size_bytes = announced_bytes if exchange.body_bytes is None else exchange.body_bytes
@@ -150,12 +153,23 @@ class Ingest:
         self._count(resolution, signal, Outcome.ACCEPTED, items)
         self._count(resolution, signal, Outcome.REJECTED, rejected)
 
-    def refuse(self, exchange: Exchange, reason: str) -> None:
-        """Count a request that was not taken, if its key is good."""
+    def refuse(self, exchange: Exchange, error: GatewayError, status: int) -> None:
+        """Count a request that was not taken, if its key is good, and keep why; of a key that was good once too."""
+        if exchange.is_dry_run:
+            return
         resolution = exchange.resolution
         caller = (resolution.environment_id, resolution.credential_id) if resolution else exchange.refused_caller
-        if caller is not None and not exchange.is_dry_run:
-            self._account.usage.refuse(*caller, self._clock(), reason)
+        if caller is not None:
+            self._account.usage.refuse(*caller, self._clock(), error.reason)
+        if known := caller or exchange.former_caller:
+            self._account.rejections.note(
+                known,
+                self._clock(),
+                route=exchange.found.route.name,
+                status=status,
+                reason=error.reason,
+                message=error.message,
+            )
 
     def _count(self, resolution: Resolution, signal: Signal, outcome: Outcome, items: int) -> None:
         if not items:

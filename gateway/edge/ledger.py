@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from gateway.edge.limits import Amount, month_of
+from gateway.edge.rejections import Rejection
 from gateway.edge.usage import Used
 from gateway.runtime.clock import Clock
 from gateway.runtime.ids import new_ulid
@@ -62,6 +63,20 @@ _FORGET = (
 )
 
 
+_REJECTIONS = """
+    INSERT INTO rejections (environment, id, at, credential_id, route, status, reason, message)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::integer[], $7::text[],
+                         $8::text[])
+    ON CONFLICT DO NOTHING"""
+_REJECTIONS_MAX_COUNT = 1000
+# Whoever comes second leaves to the first what it is deleting.
+_FORGET_REJECTIONS = """
+    DELETE FROM rejections WHERE (environment, id) IN (
+        SELECT r.environment, r.id FROM unnest($1::text[]) AS e (id),
+            LATERAL (SELECT environment, id FROM rejections WHERE environment = e.id
+                     ORDER BY id DESC OFFSET $2 FOR UPDATE SKIP LOCKED) AS r)"""
+
+
 class Ledger:
     """One process's account in PostgreSQL, under an id of its own. Every method raises StoreTransient if it fails."""
 
@@ -83,6 +98,23 @@ class Ledger:
         async with self._connection() as connection, connection.transaction():
             if await connection.fetchval(_IS_NEW, self.id, sequence):
                 await _add(connection, used)
+
+    async def add_rejections(self, rejections: Sequence[Rejection]) -> None:
+        """Add refused requests; of each environment the last ones are kept. The same one again adds nothing."""
+        async with self._connection() as connection, connection.transaction():
+            await connection.execute(
+                _REJECTIONS,
+                [each.environment_id for each in rejections],
+                [each.id for each in rejections],
+                [_moment(each.at_ns) for each in rejections],
+                [each.credential_id for each in rejections],
+                [each.route for each in rejections],
+                [each.status for each in rejections],
+                [each.reason for each in rejections],
+                [each.message for each in rejections],
+            )
+            environments = sorted({each.environment_id for each in rejections})
+            await connection.execute(_FORGET_REJECTIONS, environments, _REJECTIONS_MAX_COUNT)
 
     async def used_this_month(self) -> Mapping[str, Amount]:
         """Answer what was flushed by all processes for whatever has a monthly quota, by id."""

@@ -29,6 +29,7 @@ class Reporter:
         self._directory = directory
         self._usage = account.usage
         self._limits = account.limits
+        self._rejections = account.rejections
         self._has_applied = asyncio.Event()
         self._processes_count = 1
         self._sequence = 0
@@ -87,6 +88,12 @@ class Reporter:
         if self._flushing:
             await self._ledger.flush(self._sequence, self._flushing)
             self._flushing = []
+        if rejections := self._rejections.drain():
+            try:
+                await self._ledger.add_rejections(rejections)
+            except StoreTransient:
+                self._rejections.restore(rejections)
+                raise
 
     async def _tidy(self) -> None:
         now_seconds = asyncio.get_running_loop().time()

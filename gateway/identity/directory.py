@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.identity.memory import Changes, Memory
 from gateway.identity.resolution import Asked, Unknown, resolve
-from gateway.identity.tokens import Peppers
+from gateway.identity.tokens import ParsedKey, Peppers, verify
 from gateway.runtime import metrics
 from gateway.runtime.clock import Clock
 from gateway.runtime.settings import Directory as DirectorySettings
@@ -113,6 +113,13 @@ class Directory:
         if credential is None or credential.environment_id is None:
             return None
         return credential.environment_id, credential.id
+
+    def former_caller(self, key: ParsedKey) -> tuple[str, str] | None:
+        """Answer as `caller` for a key that is not valid any more; None for one that never was, however it looks."""
+        credential = self._memory.credential(key.id)
+        if credential is None or not verify(key.text, credential.digest, credential.pepper_version, self._peppers):
+            return None
+        return self.caller(key.id)
 
     async def start(self) -> None:
         """Read the directory; while PostgreSQL is down, the copy on disk."""

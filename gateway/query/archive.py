@@ -3,7 +3,7 @@
 from gateway.query import events
 from gateway.query.store import Reader
 from gateway.runtime.postgres import Pool
-from schemas.stored import EventPage, EventsAsked
+from schemas.stored import EventPage, EventsAsked, RejectionPage, RejectionsAsked
 
 
 class Archive:
@@ -15,3 +15,10 @@ class Archive:
     async def events(self, org_id: str, environment_id: str, asked: EventsAsked, *, is_redacted: bool) -> EventPage:
         """Answer a page of events; see `gateway.query.events.read`."""
         return await events.read(self._reader, org_id, environment_id, asked, is_redacted=is_redacted)
+
+    async def rejections(self, org_id: str, environment_id: str, asked: RejectionsAsked) -> RejectionPage:
+        """Answer a page of the requests that were refused, the newest first; up to some seconds ago."""
+        async with self._reader.tenant(org_id) as tenant:
+            found = await tenant.rejections(environment_id, asked)
+        items = found[: asked.limit]
+        return RejectionPage(items=items, next=items[-1].id if len(found) > asked.limit else None)

@@ -11,6 +11,7 @@ from gateway.query.columns import Source
 from gateway.runtime.postgres import UNREACHABLE, Connection, Pool, connect
 from gateway.runtime.settings import Database
 from schemas.errors import StoreTransient
+from schemas.stored import Rejection, RejectionsAsked
 
 # What was stored is counted in the same transaction, so this is exact and as cheap with a billion rows.
 _COUNTS = """
@@ -43,6 +44,12 @@ SELECT minute FROM (
 WHERE events_so_far >= $5 ORDER BY minute {direction} LIMIT 1
 """
 _PREFETCHED_ROWS = 50
+_REJECTIONS = """
+SELECT id, at, credential_id, route, status, reason, message FROM rejections
+WHERE environment = $1 AND ($2::text IS NULL OR id < $2) AND ($3::text IS NULL OR reason = $3)
+  AND ($4::text IS NULL OR credential_id = $4)
+ORDER BY id DESC LIMIT $5
+"""
 
 
 async def read_counts(database: Database) -> tuple[list[tuple[str, str, str, str]], dict[tuple[str, int], int]]:
@@ -100,6 +107,13 @@ class Tenant:
         sql = _MINUTE.format(direction="DESC" if is_newest_first else "ASC")
         with _translated():
             return await self._connection.fetchval(sql, environment, source.table, since, until, events)
+
+    async def rejections(self, environment: str, asked: RejectionsAsked) -> list[Rejection]:
+        """Answer the last refused requests of an environment, one more than asked for, the newest first."""
+        arguments = (environment, asked.after, asked.reason, asked.credential_id, asked.limit + 1)
+        with _translated():
+            rows = await self._connection.fetch(_REJECTIONS, *arguments)
+        return [Rejection(**dict(row)) for row in rows]
 
 
 class Reader:

@@ -15,7 +15,7 @@ from tests.unit.rows.envelopes import envelope, item
 from tests.unit.rows.records import otlp
 from tests.unit.rows.requests import any_value, logs, span, traces
 
-TABLES = ("spans", "logs", "error_events", "sentry_items", "resources", "events_by_minute")
+TABLES = ("spans", "logs", "error_events", "sentry_items", "resources", "events_by_minute", "rejections")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,6 +24,9 @@ async def stored(archive: Archive) -> None:
     for environment in (SHOP, FOREIGN):
         await archive.store(environment, otlp(Signal.LOGS, logs(LogRecord(body=any_value("x")), resource={"a": "b"})))
         await archive.store(environment, otlp(Signal.TRACES, traces(span())))
+        await archive.connection.execute(
+            "INSERT INTO rejections VALUES ($1, '1', now(), 'k', 'otlp_logs', 400, 'malformed', 'No.')", environment
+        )
         await archive.store(environment, envelope(item("event", {"event_id": "e" * 32}), item("feedback", {})))
 
 
