@@ -48,17 +48,22 @@ _PREFLIGHT_STATUS = {Family.OTLP: 204, Family.SENTRY: 200}
 class Exchange:
     """A request on its way: `resolution` is set once it is known where the request belongs.
 
-    `body_bytes` is set once the body has been read. `refused_caller` (environment and credential) is set where a good
-    key was refused: its usage says so; `former_caller` where the key was good once. With `is_dry_run` everything is
-    checked, and nothing is published or counted.
+    `body_bytes` is set once the body has been read, `admitted_bytes` once its limits let the request in.
+    `refused_caller` (environment and credential) is set where a good key was refused: its usage says so;
+    `former_caller` where the key was good once. With `is_dry_run` everything is checked, and nothing is published or
+    counted.
     """
 
-    __slots__ = ("body_bytes", "former_caller", "found", "is_dry_run", "refused_caller", "request", "resolution")
+    __slots__ = (
+        *("admitted_bytes", "body_bytes", "former_caller", "found", "is_dry_run", "refused_caller", "request"),
+        "resolution",
+    )
 
     def __init__(self, request: web.BaseRequest, found: Found) -> None:
         self.request = request
         self.found = found
         self.resolution: Resolution | None = None
+        self.admitted_bytes: int | None = None
         self.body_bytes: int | None = None
         self.refused_caller: tuple[str, str] | None = None
         self.former_caller: tuple[str, str] | None = None

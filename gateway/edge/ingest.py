@@ -73,6 +73,7 @@ class Ingest:
         announced_bytes = exchange.request.content_length or 0
         size_bytes = announced_bytes if exchange.body_bytes is None else exchange.body_bytes
         self._account.limits.admit(resolution.environment_id, resolution.credential_id, size_bytes=size_bytes)
+        exchange.admitted_bytes = size_bytes
         return resolution
 
     async def read(self, exchange: Exchange, hold: Hold) -> bytes:
@@ -89,6 +90,7 @@ class Ingest:
             self._account.limits.admit(
                 resolution.environment_id, resolution.credential_id, requests=0, size_bytes=len(body)
             )
+            exchange.admitted_bytes = len(body)
         return body
 
     def inflate(self, body: bytes, codec: Codec, hold: Hold, *, max_bytes: int) -> bytes:
@@ -142,6 +144,7 @@ class Ingest:
     def accept(self, exchange: Exchange, resolution: Resolution, signal: Signal, items: int, rejected: int = 0) -> None:
         """Count a request that was taken, and how its items ended."""
         if exchange.is_dry_run:
+            self._give_back(exchange)
             return
         self._account.usage.accept(
             resolution.environment_id,
@@ -155,6 +158,7 @@ class Ingest:
 
     def refuse(self, exchange: Exchange, error: GatewayError, status: int) -> None:
         """Count a request that was not taken, if its key is good, and keep why; of a key that was good once too."""
+        self._give_back(exchange)
         if exchange.is_dry_run:
             return
         resolution = exchange.resolution
@@ -169,6 +173,14 @@ class Ingest:
                 status=status,
                 reason=error.reason,
                 message=error.message,
+            )
+
+    def _give_back(self, exchange: Exchange) -> None:
+        """Let a request that was admitted, and then not taken, count for no quota."""
+        resolution = exchange.resolution
+        if resolution is not None and exchange.admitted_bytes is not None:
+            self._account.limits.give_back(
+                resolution.environment_id, resolution.credential_id, size_bytes=exchange.admitted_bytes
             )
 
     def _count(self, resolution: Resolution, signal: Signal, outcome: Outcome, items: int) -> None:

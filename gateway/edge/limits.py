@@ -6,17 +6,19 @@ request costs (1 in requests, its size in bytes). They may give less: a client w
 gets that one's share. For the seconds until all have noticed that a process came they give up to (n + 1) / n of the
 rate and the newcomer's burst more; until they have noticed that one went, less.
 
-A quota is compared with what all processes have flushed, as it was last read, and what this one has taken since.
-Together they pass it by no more than what arrives at the others from one flush to the next, and what is in flight.
+A quota is compared with what all processes have flushed, as it was last read, and what this one has admitted since and
+not given back. Together they pass it by no more than what arrives at the others from one flush to the next; alone, by
+none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from gateway.edge.gcra import Flow, Gcra
+from gateway.edge.usage import Used
 from gateway.runtime import metrics
 from gateway.runtime.clock import Clock
 from schemas.environment import Credential, Environment, MonthlyQuota, OverQuota, Rate
@@ -73,10 +75,18 @@ class Limits:
         """Look up anew which limits there are; what was taken stays taken."""
         self._by_caller.clear()
 
-    def begin_flush(self) -> None:
-        """Remember that what was taken so far is about to be flushed."""
-        for limit in self._by_subject.values():
-            limit.begin_flush()
+    def give_back(self, environment_id: str, credential_id: str, *, size_bytes: int) -> None:
+        """Let a request that was admitted count for no quota: it was not accepted in the end."""
+        for limit in self._by_caller.get((environment_id, credential_id), ()):
+            limit.give_back(1, size_bytes)
+
+    def begin_flush(self, used: Iterable[Used]) -> None:
+        """Remember what is about to be flushed; what is still in flight is not part of it."""
+        for each in used:
+            for subject_id in (each.environment_id, each.credential_id):
+                limit = self._by_subject.get(subject_id)
+                if limit is not None:
+                    limit.begin_flush(each.requests, each.bytes)
 
     def reconcile(self, processes_count: int, used: Mapping[str, Amount]) -> None:
         """Go on with how many processes share, and what all of them have flushed this month, by id."""
@@ -158,11 +168,16 @@ class _Limit:
         self._taken.requests += requests
         self._taken.bytes += size_bytes
 
-    def begin_flush(self) -> None:
-        """See `Limits.begin_flush`; what an earlier flush did not bring home is flushed again."""
-        self._flushing.requests += self._taken.requests
-        self._flushing.bytes += self._taken.bytes
-        self._taken = Amount()
+    def give_back(self, requests: int, size_bytes: int) -> None:
+        """See `Limits.give_back`; what was taken before there was a limit is not known here."""
+        self._taken.requests = max(0, self._taken.requests - requests)
+        self._taken.bytes = max(0, self._taken.bytes - size_bytes)
+
+    def begin_flush(self, requests: int, size_bytes: int) -> None:
+        """See `Limits.begin_flush`."""
+        self._flushing.requests += requests
+        self._flushing.bytes += size_bytes
+        self.give_back(requests, size_bytes)
 
     def reconcile(self, used: Amount) -> None:
         """See `Limits.reconcile`: what was flushed is part of `used`."""

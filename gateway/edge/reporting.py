@@ -83,7 +83,7 @@ class Reporter:
         """Flush what an earlier flush did not bring home, else what was used since."""
         if not self._flushing:
             self._flushing = self._usage.drain()
-            self._limits.begin_flush()
+            self._limits.begin_flush(self._flushing)
             self._sequence += 1
         if self._flushing:
             await self._ledger.flush(self._sequence, self._flushing)

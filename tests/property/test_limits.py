@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.edge.gcra import Flow, Gcra
 from gateway.edge.limits import Amount, Limits
+from gateway.edge.usage import Usage, Used
 from schemas.environment import Credential, Environment, Kind, MonthlyQuota, OverQuota, Rate
 from schemas.errors import RateLimited
 
@@ -140,22 +141,38 @@ def test_bytes_are_limited_too(bytes_per_second: int, sizes: list[int]) -> None:
     assert admitted <= bytes_per_second * len(sizes) / 10 + max(20_000, *sizes, 0)
 
 
-@given(requests=st.lists(st.integers(0, 500), max_size=50), quota=st.integers(1, 20), flush_every=st.integers(1, 10))
-def test_one_process_never_passes_a_quota_however_its_flushes_go(
-    requests: list[int], quota: int, flush_every: int
+# What happens to one process: a request arrives, one in flight is accepted or refused, a flush begins, its totals come.
+EVENTS = st.lists(st.sampled_from(["arrive", "arrive", "accept", "accept", "refuse", "flush", "totals"]), max_size=120)
+
+
+@given(events=EVENTS, quota=st.integers(1, 12))
+def test_one_process_never_passes_a_quota_however_flushes_and_requests_interleave(
+    events: list[str], quota: int
 ) -> None:
-    clock = Clock()
+    clock, usage = Clock(), Usage()
     limits = limits_of(clock, quota=MonthlyQuota(requests=quota))
-    taken = flushed = 0
-    for number, size_bytes in enumerate(requests):
-        taken += is_admitted(limits, size_bytes)
-        if number % flush_every == 0:
-            limits.begin_flush()
-            # The totals come late or not at all, and something else arrives meanwhile.
-            flushed = taken
-            if number % (2 * flush_every) == 0:
-                limits.reconcile(1, {CREDENTIAL: Amount(requests=flushed)})
-    assert taken == min(quota, len(requests))
+    in_flight = accepted = stored = 0
+    flushing: list[Used] = []
+    for event in events:
+        if event == "arrive":
+            # Nothing is admitted beyond the quota, and nothing refused below it.
+            assert is_admitted(limits) == (accepted + in_flight < quota)
+            in_flight += accepted + in_flight < quota
+        elif event == "flush" and not flushing:
+            flushing = usage.drain()
+            limits.begin_flush(flushing)
+        elif event == "totals" and flushing:
+            stored += sum(used.requests for used in flushing)
+            flushing = []
+            limits.reconcile(1, {CREDENTIAL: Amount(requests=stored)})
+        elif event in ("accept", "refuse") and in_flight:
+            in_flight -= 1
+            accepted += event == "accept"
+            if event == "accept":
+                usage.accept(ENVIRONMENT, CREDENTIAL, clock(), items=1, size_bytes=100)
+            else:
+                limits.give_back(ENVIRONMENT, CREDENTIAL, size_bytes=100)
+    assert accepted <= quota
 
 
 def test_a_quota_says_until_when_and_whose() -> None:
@@ -169,7 +186,7 @@ def test_a_quota_says_until_when_and_whose() -> None:
     assert 1 <= caught.value.retry_after_seconds <= 600
     # Another month, and its totals.
     clock.now_ns += 40 * 86_400 * NS
-    limits.begin_flush()
+    limits.begin_flush([Used(ENVIRONMENT, CREDENTIAL, 0, requests=2, bytes=200)])
     limits.reconcile(1, {})
     assert is_admitted(limits)
 
