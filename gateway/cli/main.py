@@ -29,6 +29,7 @@ COMMANDS = {
     "role": "Roles, and who has them where.",
     "mk": "Management keys (mk_).",
     "audit": "What was done, and that nobody changed the log.",
+    "completion": "Make a shell complete commands and options.",
 }
 
 

@@ -37,7 +37,7 @@ def test_help_lists_the_commands_without_importing_them(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert "migrate  Bring the database" in done.stdout
+    assert "Bring the database to this version" in done.stdout
     imported = set(done.stderr.split())
     assert "gateway.cli.main" in imported
     assert not {"msgspec", "asyncio", "aiohttp", "asyncpg", "rich"} & imported

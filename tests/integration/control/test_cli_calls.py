@@ -1,0 +1,173 @@
+"""Every call has a command: all of them are run against the control plane, and the calls that arrive are compared."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from importlib import import_module
+from typing import Any
+
+import click
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
+from click.testing import CliRunner
+from msgspec import Struct
+
+from gateway.cli.main import COMMANDS, group
+from gateway.control.calls import CALLS, match
+from gateway.control.handling import answer
+from gateway.control.seed import Seeded
+from gateway.control.service import Service
+
+# Calls without a command of their own, and why.
+WITHOUT_COMMAND = {
+    "GET /apps/{id}": "`axonpush app show` takes a slug too, and finds it in the list",
+    "GET /environments/{id}": "`axonpush env show` takes a slug too, and finds it in the list",
+    "GET /members/{id}": "`axonpush member show` takes an address too, and finds it in the list",
+}
+LATER = "2090-01-01T00:00:00Z"
+
+
+class Cli(Struct, frozen=True):
+    """Runs commands in this process, and knows the calls that arrived."""
+
+    env: dict[str, str]
+    calls: set[str]
+
+    async def __call__(self, line: str, *more: str) -> Any:
+        """Run a command that succeeds, and answer its JSON."""
+        runner = CliRunner()
+        arguments = [*line.split(), *more, "--json"]
+        ran = await asyncio.to_thread(runner.invoke, group, arguments, env=self.env, catch_exceptions=False)
+        assert ran.exit_code == 0, f"{line}: {ran.output}"
+        return json.loads(ran.stdout)
+
+
+@pytest.fixture(scope="module")
+async def cli(service: Service, seeded: Seeded) -> AsyncIterator[Cli]:
+    """Serve the control plane over HTTP, and write down which of its calls arrive."""
+    calls: set[str] = set()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        path = request.raw_path.partition("?")[0]
+        reply = await answer(
+            service,
+            request.method,
+            path,
+            authorization=request.headers.get("Authorization"),
+            query=request.query,
+            headers=request.headers,
+            body=await request.read(),
+        )
+        calls.add(f"{request.method} {match(request.method, path)[0].pattern}")
+        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
+
+    server = RawTestServer(handle)
+    await server.start_server()
+    env = {
+        "AXONPUSH_CONTROL_URL": str(server.make_url("/")),
+        "AXONPUSH_CONTROL_MANAGEMENT_KEY": seeded.secrets.management_key,
+    }
+    yield Cli(env, calls)
+    await server.close()
+
+
+async def use_environments(cli: Cli) -> None:
+    for line in (
+        "env create staging --app shop",
+        "env list --app shop",
+        "env show staging --app shop",
+        "env update staging --app shop --name Stage",
+        "env clone staging copy --app shop",
+        "env pause copy --app shop",
+        "env resume copy --app shop",
+        "env archive copy --app shop",
+        "env restore copy --app shop",
+        "env policy copy --app shop",
+        "env policy copy --app shop --monthly-requests 10",
+        "env usage copy --app shop",
+        "env rejections copy --app shop",
+        "events --env copy --app shop",
+        "env wipe copy --app shop",
+        f"env create preview --app shop --expires-at {LATER}",
+        "env extend preview --app shop --ttl 1d",
+        "env preview upsert acme/shop#42 --ttl 2d --app shop",
+        "env preview delete acme/shop#42 --app shop",
+        "env delete copy --app shop",
+    ):
+        await cli(line)
+
+
+async def use_keys(cli: Cli) -> None:
+    key = (await cli("key create --app shop --environment staging"))["id"]
+    for line in ("key list --app shop", f"key show {key}", f"key update {key} --name renamed", f"key rotate {key}"):
+        await cli(line)
+    await cli(f"key revoke {key}")
+    token = (await cli("token create --app shop --environment staging"))["id"]
+    for line in ("token list --app shop", f"token show {token}", f"token update {token} --name renamed"):
+        await cli(line)
+    await cli(f"token rotate {token}")
+    await cli(f"token revoke {token}")
+    mk = (await cli("mk create --role agent"))["id"]
+    for line in ("mk list", f"mk show {mk}", f"mk revoke {mk}", "whoami"):
+        await cli(line)
+
+
+async def use_people(cli: Cli) -> None:
+    for line in (
+        "member add ann@shop.example --name Ann",
+        "member list",
+        "member show ann@shop.example",
+        "member update ann@shop.example --name Anna",
+        "role create careful --base developer --without data.wipe",
+        "role list",
+        "role show careful",
+        "role bindings",
+    ):
+        await cli(line)
+    binding = await cli("role bind careful --member ann@shop.example")
+    await cli(f"role unbind {binding['id']}")
+    await cli("role delete careful")
+    await cli("member remove ann@shop.example")
+    await cli("audit list")
+    await cli("audit verify")
+
+
+async def test_every_call_has_a_command(cli: Cli) -> None:
+    await cli("app create Shop")
+    await cli("app list")
+    await cli("app show shop")
+    await cli("app update shop", "--name", "Our shop")
+    await use_environments(cli)
+    await use_keys(cli)
+    await use_people(cli)
+    await cli("channel create Backend --app shop")
+    await cli("channel list --app shop")
+    await cli("channel update backend --app shop --name Back")
+    await cli("channel delete backend --app shop --confirm backend")
+    await cli("env default staging --app shop")
+    await cli("app delete shop --confirm shop")
+    assert {f"{call.method} {call.pattern}" for call in CALLS} - cli.calls == set(WITHOUT_COMMAND)
+
+
+def commands(command: click.Command, name: str) -> list[tuple[str, click.Command]]:
+    """Answer all commands below one, with their names."""
+    if not isinstance(command, click.Group):
+        return [(name, command)]
+    return [found for each, below in command.commands.items() for found in commands(below, f"{name} {each}")]
+
+
+LEAVES = [found for name in COMMANDS for found in commands(import_module(f"gateway.cli.{name}").command, name)]
+CALLING = [(name, command) for name, command in LEAVES if any(p.name == "control_url" for p in command.params)]
+
+
+@pytest.mark.parametrize("command", [c for _, c in CALLING], ids=[name for name, _ in CALLING])
+def test_every_command_that_calls_prints_json_if_it_is_told_to(command: click.Command) -> None:
+    assert "--json" in [option for parameter in command.params for option in parameter.opts]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in LEAVES])
+def test_every_command_explains_itself(name: str) -> None:
+    ran = CliRunner().invoke(group, [*name.split(), "--help"], prog_name="axonpush")
+    assert ran.exit_code == 0
+    assert ran.output.startswith(f"Usage: axonpush {name} ")
