@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UP_ARGS ?=
+# Tests wait for servers more than they compute; each process starts servers of its own.
+TEST_PROCESSES ?= 2
 
 .PHONY: help setup setup-dev run test check format lock bench docs clean
 
@@ -31,7 +33,7 @@ run: setup ## Start the whole gateway: PostgreSQL, Kafka, edge and worker
 	@exec $(BIN)/axonpush up $(UP_ARGS)
 
 test: setup-dev ## Run every test, those with real Kafka and PostgreSQL too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 check: setup-dev ## Lint, types, import rules, generated documents
 	$(BIN)/ruff format --check .
