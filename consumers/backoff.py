@@ -16,5 +16,5 @@ class Backoff:
     async def wait(self) -> None:
         """Wait before the next attempt."""
         # Jitter needs no cryptographic randomness.
-        await asyncio.sleep(self._seconds * random.uniform(0.5, 1.0))  # noqa: S311
+        await asyncio.sleep(self._seconds * random.uniform(0.5, 1.0))  # noqa: S311 (spreads retries, no secret)
         self._seconds = min(self._seconds * 2, _LONGEST_SECONDS)
