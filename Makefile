@@ -42,14 +42,16 @@ check: setup-dev ## Lint, types, import rules, generated documents
 	$(BIN)/lint-imports
 	$(BIN)/axonpush config --docs | diff -u docs/configuration.md - || { echo "docs/configuration.md is stale: run make docs"; exit 1; }
 	$(BIN)/axonpush config --openapi | diff -u docs/openapi.json - || { echo "docs/openapi.json is stale: run make docs"; exit 1; }
+	$(BIN)/python -m tests.conformance | diff -u docs/compatibility.md - || { echo "docs/compatibility.md is stale: run make docs"; exit 1; }
 
 format: setup-dev ## Format the code and apply safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## Generate docs/configuration.md and docs/openapi.json
+docs: setup ## Generate docs/configuration.md, docs/openapi.json and docs/compatibility.md
 	$(BIN)/axonpush config --docs > docs/configuration.md
 	$(BIN)/axonpush config --openapi > docs/openapi.json
+	$(BIN)/python -m tests.conformance > docs/compatibility.md
 
 bench: setup-dev ## Spans and events per CPU-second of edge and worker
 	$(BIN)/python -m bench

@@ -1,0 +1,1 @@
+"""What clients may rely on: the clauses, and the table of where each of them is tested."""

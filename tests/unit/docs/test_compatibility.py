@@ -1,0 +1,12 @@
+"""The list of what clients may rely on, and the numbers that tests carry."""
+
+from tests.conformance.table import clauses, render, tested
+
+
+def test_every_number_that_a_test_carries_is_a_clause() -> None:
+    assert set(tested()) <= set(clauses())
+
+
+def test_the_table_shows_every_clause() -> None:
+    rows = [line for line in render().splitlines() if line.startswith("| ") and not line.startswith("| |")]
+    assert len(rows) == len(clauses())
