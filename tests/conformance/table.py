@@ -22,7 +22,7 @@ def clauses() -> dict[str, str]:
     return {f"{_name(table)} {number}": text for table, lines in parsed.items() for number, text in lines.items()}
 
 
-def tested() -> dict[str, list[str]]:
+def numbers_of_tests() -> dict[str, list[str]]:
     """Answer for every number that tests carry the tests, as `path::name`.
 
     A test carries numbers by `@pytest.mark.clause("OTLP 5b", ...)`, on itself, its class, or one of its parameters.
@@ -40,7 +40,7 @@ def tested() -> dict[str, list[str]]:
 
 def render() -> str:
     """Answer the document."""
-    where = tested()
+    where = numbers_of_tests()
     lines = [_HEAD]
     for table, title in _TITLES.items():
         lines += [f"\n## {title}\n", "| | what a client may rely on | tested by |", "|---|---|---|"]
@@ -70,4 +70,9 @@ def _numbers(decorators: list[ast.expr]) -> list[str]:
     """Answer the numbers that stand in decorators, however deep: parameters carry marks too."""
     calls = [node for decorator in decorators for node in ast.walk(decorator) if isinstance(node, ast.Call)]
     marks = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "clause"]
-    return [value.value for mark in marks for value in mark.args if isinstance(value, ast.Constant)]
+    return [
+        value.value
+        for mark in marks
+        for value in mark.args
+        if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    ]
