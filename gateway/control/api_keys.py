@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
-from gateway.control import access, lookup, minting, rights, rotation
+from gateway.control import access, confirmation, lookup, minting, rights, rotation
+from gateway.control.confirmation import Impact
 from gateway.control.credential_types import (
     ApiKey,
     ApiKeyQuery,
@@ -23,6 +24,10 @@ from gateway.control.types import App, Environment, Page
 from gateway.identity.tokens import hint_of
 from schemas.environment import Kind
 from schemas.errors import Conflict, Unprocessable
+
+
+class _Count(Struct, frozen=True):
+    keys: int
 
 
 async def create(service: Service, principal: Principal, body: CreateApiKey) -> MintedApiKey:
@@ -113,13 +118,27 @@ async def revoke(
 
     Raises:
         NotFound: the principal reaches no such key.
+        ConfirmationRequired: it is the last live key of an environment that asks for confirmation, which then takes
+            nothing from servers any more; browsers' tokens are not counted.
     """
     key, environment = await lookup.credential(service, principal, ApiKey, "api_key_to_change", key_id)
     access.require(principal, Permission.REVOKE, access.place_of(environment))
+    if environment.require_confirmation_for_destructive and await _is_last(service, principal, key):
+        await confirmation.confirm(service, principal, slug=environment.slug, impact=Impact(events=0, bytes=0, keys=1))
     row = await service.store.one(ApiKey, "revoke_credential", principal.org_id, key_id, Kind.API_KEY.value)
     assert row is not None
     service.request.note(key_id, environment_id=key.environment_id, before=key, after=row)
     return RevokedApiKey(**asdict(row))
+
+
+async def _is_last(service: Service, principal: Principal, key: ApiKey) -> bool:
+    """Say whether a live key is the last one of its environment; other revocations there wait for this one."""
+    ends = [each for each in (key.expires_at, key.retire_at) if each is not None]
+    if key.revoked_at is not None or any(each <= service.now() for each in ends):
+        return False
+    await service.store.one(Environment, "environment_to_change", principal.org_id, key.environment_id)
+    others = await service.store.one(_Count, "other_live_keys", key.environment_id, key.id, service.now())
+    return others is not None and not others.keys
 
 
 def _overrides(key: ApiKey) -> tuple[bool, list[str] | None]:

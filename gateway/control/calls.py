@@ -133,7 +133,7 @@ CALLS = (
     Call(method="PATCH", pattern="/api-keys/{id}", run=api_keys.update, permission=Permission.KEYS,
          action="key.update", body=UpdateApiKey, refusals=(409,)),
     Call(method="POST", pattern="/api-keys/{id}/revoke", run=api_keys.revoke, permission=Permission.REVOKE,
-         action="key.revoke", query=RevokeQuery, then=acknowledgement.await_edges),
+         action="key.revoke", query=RevokeQuery, then=acknowledgement.await_edges, confirms=True),
     Call(method="POST", pattern="/api-keys/{id}/rotate", run=api_keys.rotate, permission=Permission.KEYS,
          action="key.rotate", body=Rotate, is_body_optional=True, status=_CREATED),
     Call(method="POST", pattern="/public-tokens", run=public_tokens.create, permission=Permission.KEYS,

@@ -29,6 +29,13 @@ WHERE org_id = $1 AND kind = 'ak' AND (created_at, id) > ($2, $3)
   AND ($9::text IS NULL OR app_id = $9) AND ($10::text IS NULL OR environment_id = $10)
 ORDER BY created_at, id LIMIT $4;
 
+-- name: other_live_keys
+SELECT {columns} FROM (
+    SELECT count(*) AS keys FROM credentials
+    WHERE environment_id = $1 AND kind = 'ak' AND id <> $2 AND revoked_at IS NULL
+      AND (expires_at IS NULL OR expires_at > $3) AND (retire_at IS NULL OR retire_at > $3)
+) AS counted;
+
 -- name: public_token_by_id
 SELECT {columns} FROM credentials LEFT JOIN credential_uses ON credential_id = id
 WHERE org_id = $1 AND id = $2 AND kind = 'pt';

@@ -113,7 +113,7 @@ def test_a_log_is_stored_beside_otlps(stack: Stack, environment: str) -> None:
 
 def test_the_sdk_of_a_revoked_key_is_told_so(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
     app = stack.control.app()
-    made = app.made_key()
+    made, _ = app.made_key(), app.made_key()  # the last one of production would ask for a confirmation
     stack.control.post(f"/api-keys/{made['id']}/revoke", status=200)
     sentry_sdk.init(dsn=app.dsn(made["key"]), debug=True)
     with caplog.at_level(logging.DEBUG, logger="sentry_sdk.errors"):

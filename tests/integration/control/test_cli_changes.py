@@ -56,6 +56,9 @@ async def test_what_destroys_is_confirmed_by_its_slug(cli: Cli) -> None:
     lowered = await cli.json("env", "update", "production", *at, "--retention-days", "3", "--confirm", "production")
     assert lowered["retentionDays"] == 3
     key = await cli.json("key", "create", *at)
+    asked = await cli.run("key", "revoke", key["id"])
+    assert (asked.code, "--confirm production" in asked.err) == (1, True)
+    assert (await cli.json("key", "show", key["id"]))["revokedAt"] is None
     assert (await cli.json("key", "revoke", key["id"], "--confirm", "production"))["revokedAt"]
     channel = await cli.json("channel", "create", "Web", *at)
     renamed = await cli.json("channel", "update", "web", *at, "--name", "Pages")

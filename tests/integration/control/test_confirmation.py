@@ -181,6 +181,47 @@ async def test_lowering_the_retention_asks_and_says_what_would_go(api: Api, sql:
     assert (status, changed["retentionDays"]) == (200, 5)
 
 
+async def test_revoking_the_last_key_asks(api: Api) -> None:
+    app, found = await api.app("Last key")
+    first, second = [await api.made("/api-keys", {"appId": app["id"]}) for _ in range(2)]
+    past = await api.made("/api-keys", {"appId": app["id"], "expiresAt": "2100-01-01T00:00:00Z"})
+    assert (await api.call("POST", f"/api-keys/{past['id']}/revoke"))[0] == 200
+    assert (await api.call("POST", f"/api-keys/{first['id']}/revoke"))[0] == 200
+    status, problem = await api.call("POST", f"/api-keys/{second['id']}/revoke")
+    assert (status, problem["confirm"]) == (428, "production")
+    assert problem["impact"] == {"events": 0, "bytes": 0, "keys": 1}
+    assert (await api.got(f"/api-keys/{second['id']}"))["revokedAt"] is None
+    assert (await api.call("POST", f"/api-keys/{first['id']}/revoke"))[0] == 200  # changes nothing
+    assert (await api.confirmed("POST", f"/api-keys/{second['id']}/revoke"))[0] == 200
+    unasked = await api.made("/api-keys", {"appId": app["id"], "environmentId": found["development"]["id"]})
+    assert (await api.call("POST", f"/api-keys/{unasked['id']}/revoke"))[0] == 200
+
+
+async def test_of_the_last_two_keys_revoked_at_once_one_asks(api: Api) -> None:
+    app, _ = await api.app("Last two keys")
+    keys = [await api.made("/api-keys", {"appId": app["id"]}) for _ in range(2)]
+    answers = await asyncio.gather(*(api.call("POST", f"/api-keys/{key['id']}/revoke") for key in keys))
+    assert sorted(status for status, _ in answers) == [200, 428]
+
+
+async def test_a_rotated_key_is_not_the_last_while_its_successor_lives(api: Api) -> None:
+    app, _ = await api.app("Rotated last key")
+    old = await api.made("/api-keys", {"appId": app["id"]})
+    new = await api.made(f"/api-keys/{old['id']}/rotate", {"overlapSeconds": 60})
+    assert (await api.later(61).call("POST", f"/api-keys/{new['id']}/revoke"))[0] == 428
+    assert (await api.call("POST", f"/api-keys/{old['id']}/revoke"))[0] == 200
+    assert (await api.call("POST", f"/api-keys/{new['id']}/revoke"))[0] == 428
+
+
+async def test_a_token_is_no_key_and_is_revoked_at_once(api: Api) -> None:
+    app, found = await api.app("Token beside the last key")
+    key = await api.made("/api-keys", {"appId": app["id"]})
+    body = {"channelId": app["defaultChannelId"], "environmentId": found["production"]["id"]}
+    token = await api.made("/public-tokens", body)
+    assert (await api.call("POST", f"/api-keys/{key['id']}/revoke"))[0] == 428
+    assert (await api.call("POST", f"/public-tokens/{token['id']}/revoke"))[0] == 200
+
+
 async def test_deleting_an_app_asks_and_takes_everything_along(api: Api) -> None:
     app, found = await api.app("Whole app")
     key = await api.made("/api-keys", {"appId": app["id"]})
