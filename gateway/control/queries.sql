@@ -177,6 +177,13 @@ SELECT {columns} FROM (
     ) AS found
 ) AS impact;
 
+-- name: mismatches
+-- Within little time, so that the primary key leads to few rows for each partition.
+SELECT {columns} FROM (
+    SELECT coalesce(sum(mismatched), 0)::bigint AS events, max(minute) FILTER (WHERE mismatched > 0) AS last_at
+    FROM events_by_minute WHERE environment = $1 AND minute >= $2
+) AS counted;
+
 -- name: channel_by_id
 SELECT {columns} FROM channels
 WHERE app_id IN (SELECT id FROM apps WHERE org_id = $1) AND id = $2 AND deleted_at IS NULL;

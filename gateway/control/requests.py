@@ -4,13 +4,14 @@ import hashlib
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from schemas.errors import PreconditionFailed
 
 _ETAG_BYTES = 12
-_LAST_USED = "last_used_at"
+# What use alone changes, and what it is in an entity tag.
+_USES = {"last_used_at": None, "mismatches": UNSET}
 T = TypeVar("T", Struct, Struct | None)
 
 
@@ -39,6 +40,7 @@ class Request(Struct, frozen=True):
     if_match: str | None = None
     confirm: str | None = None
     challenge: str | None = None
+    approval: str | None = None
     journal: Journal | None = None
 
     def note(
@@ -77,7 +79,7 @@ def etag_of(entity: Struct) -> str:
 
 
 def _unused(entity: T) -> T:
-    """Leave out when a credential was last used: a use is no change of it."""
-    if entity is None or _LAST_USED not in entity.__struct_fields__:
+    """Leave out what use alone changes, such as when a credential was last used: a use is no change of the object."""
+    if entity is None:
         return entity
-    return replace(entity, **{_LAST_USED: None})
+    return replace(entity, **{name: value for name, value in _USES.items() if name in entity.__struct_fields__})

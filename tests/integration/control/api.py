@@ -11,6 +11,8 @@ from gateway.control.service import Service
 from gateway.protocols.replies import Reply
 
 Item = dict[str, Any]
+# What one environment has beside its fields as long as nothing was sent to it.
+UNUSED: Item = {"mismatches": {"events": 0, "lastAt": None}}
 
 
 class Api(Struct, frozen=True):
