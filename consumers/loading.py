@@ -124,6 +124,8 @@ class Loader:
             metrics.WORKER_ROWS.labels(environment, table).inc(count)
         for (environment, _, _, _), count in work.mismatched.items():
             metrics.ENVIRONMENT_MISMATCHES.labels(environment).inc(count)
+        for (environment, _, _, outcome, _, _), quantity in work.outcomes.items():
+            metrics.SENTRY_OUTCOMES.labels(environment, outcome).inc(quantity)
         for letter in work.dead:
             metrics.WORKER_DEAD_LETTERS.labels(environment_of(letter.partition.topic), letter.reason).inc()
         for (environment, reason), count in work.skipped.items():

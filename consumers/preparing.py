@@ -138,6 +138,9 @@ class Preparer:
             logger.exception("A record of %s at offset %d cannot be packed.", item.partition, item.entry.offset)
             _set_aside(work, item.partition, item.entry, PoisonRecord(repr(error), reason="internal"))
             return
+        for outcome, quantity in rows.outcomes.items():
+            work.note_outcome((item.environment, item.partition.part, *outcome), quantity)
+        rows.outcomes.clear()
         work.records.add(key)
         work.events.update(events[event] for event in offered - fresh)
         minute = record.received_ns // _NS_PER_MINUTE

@@ -190,11 +190,15 @@ class ErrorEvent(_Event, frozen=True, kw_only=True, tag="error"):
 
 
 class ItemEvent(_Event, frozen=True, kw_only=True, tag="item"):
-    """An item of a Sentry envelope that has no kind of its own; `json` is its payload where that is JSON."""
+    """An item of a Sentry envelope that has no kind of its own; `json` is its payload where that is JSON.
+
+    `category` is Sentry's, null where a type has none.
+    """
 
     event_id: str | None
     item: int
     type: str
+    category: str | None
     headers: Raw | None
     json: Raw | None
     payload_size_bytes: int

@@ -18,6 +18,11 @@ EventKey = tuple[int, str, bytes]
 
 EVENT_ID_BYTES = 16
 _STORED_ONCE = {"event", "transaction"}
+# What has a table of its own is read, whatever its size.
+_ALWAYS_READ = {*_STORED_ONCE, "log", "span"}
+# Its payload is a line of JSON and compressed bytes.
+_RECORDING = "replay_recording"
+_TRACE_ID_BYTES = 16
 
 
 class Item(Struct):
@@ -32,10 +37,11 @@ class Item(Struct):
 
 
 class Content(Struct):
-    """An envelope's items, and what its headers say of them all."""
+    """An envelope's items, and what its header says of them all; `unreadable` names what it has and nobody can read."""
 
     event_id: bytes | None
     sent_at_ns: int | None
+    unreadable: list[str]
     items: list[Item]
 
 
@@ -58,19 +64,32 @@ def read(envelope: Envelope, record: Record, json_max_bytes: int) -> Content:
     Args:
         envelope: The envelope.
         record: The record that it came in; its ingest id stands in for an event id where nobody chose one.
-        json_max_bytes: Larger payloads of items other than events are not looked at.
+        json_max_bytes: Larger payloads of items that have no table of their own are not looked at.
     """
     event_id = hex_id(envelope.headers.get("event_id"), EVENT_ID_BYTES)
     items: list[Item] = []
     for index, item in enumerate(envelope.items):
-        is_event = item.type in _STORED_ONCE
-        value = _json_of(item.payload) if is_event or len(item.payload) <= json_max_bytes else None
+        value = None
+        if item.type == _RECORDING:
+            value = _json_of(item.payload[:json_max_bytes].partition(b"\n")[0])
+        elif item.type in _ALWAYS_READ or len(item.payload) <= json_max_bytes:
+            value = _json_of(item.payload)
         key = None
-        if is_event and isinstance(value, dict):
+        if item.type in _STORED_ONCE and isinstance(value, dict):
             own_id = hex_id(mapping(value).get("event_id"), EVENT_ID_BYTES)
             key = (record.channel_id, item.type, event_id or own_id or record.ingest_id)
         items.append(Item(index, item.type, values.with_plain_numbers(item.headers), item.payload, value, key))
-    return Content(event_id, moment_ns(envelope.headers.get("sent_at")), items)
+    sent_at_ns = moment_ns(envelope.headers.get("sent_at"))
+    return Content(event_id, sent_at_ns, _unreadable(envelope.headers, sent_at_ns), items)
+
+
+def _unreadable(headers: dict[str, Any], sent_at_ns: int | None) -> list[str]:
+    """Name what stands in an envelope's header and is ignored."""
+    names = ["sent_at"] if sent_at_ns is None and headers.get("sent_at") is not None else []
+    trace = headers.get("trace")
+    if trace is not None and hex_id(mapping(trace).get("trace_id"), _TRACE_ID_BYTES) is None:
+        names.append("trace")
+    return names
 
 
 def _json_of(payload: bytes) -> Any:  # noqa: ANN401 (any JSON value)

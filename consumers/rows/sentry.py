@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from consumers.rows import error_events, sentry_items, sentry_logs, sentry_spans
+from consumers.rows import error_events, outcomes, sentry_items, sentry_logs, sentry_spans
 from consumers.rows.encoder import Encoder
 from consumers.rows.envelopes import Content, EventKey, Item, Target
 from consumers.rows.tables import Rows
@@ -33,3 +33,7 @@ def pack(content: Content, record: Record, encoder: Encoder, into: Rows, fresh: 
         packs = _TABLES.get(item.type)
         if packs is None or not packs(item, target):
             sentry_items.pack(item, target)
+        if item.type == "client_report":
+            outcomes.report(item, target)
+        outcomes.accept(item, target)
+    outcomes.ignore(content.unreadable, target)

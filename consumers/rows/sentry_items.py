@@ -6,20 +6,23 @@ from consumers.rows.encoder import INDEXED_TEXT_MAX_BYTES
 from consumers.rows.envelopes import Item, Target
 from consumers.rows.lenient import text
 from consumers.rows.tables import tuple_of
+from gateway.protocols.sentry_categories import categories_of
 
 CHUNK_BYTES = 1024 * 1024
 
 
 def pack(item: Item, target: Target) -> None:
-    """Keep an item: its type, its headers, its payload, and its payload as JSON where it is an object or a list."""
+    """Keep an item: its type, category, headers and payload, and its JSON where that is an object or a list."""
     encoder = target.encoder
     max_depth = encoder.limits.nesting_max_depth
     is_json = isinstance(item.json, dict | list)
+    categories = categories_of(item.type, item.headers)
     fields = {
         **target.common(),
         "item": int4(item.index),
         "event_id": _event_id(item, target),
         "type": encoder.text("type", item.type, INDEXED_TEXT_MAX_BYTES),
+        "category": sized(categories[0].encode()) if categories else NULL,
         "headers": jsonb(values.dump(item.headers, max_depth)[0]),
         "json": jsonb(values.dump(item.json, max_depth)[0]) if is_json else NULL,
         "payload": sized(item.payload),

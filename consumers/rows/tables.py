@@ -54,12 +54,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("handled", "trace_id", "span_id", "fingerprint", "grouping_hash", "grouping_version", "user", "tags"),
         *("payload", "truncated"),
     ),
-    "sentry_items": (*_RECORD, "item", "event_id", "type", "headers", "json", "payload"),
+    "sentry_items": (*_RECORD, "item", "event_id", "type", "category", "headers", "json", "payload"),
     "attachments": (
         *_RECORD,
         *("item", "chunk", "event_id", "filename", "content_type", "attachment_type", "size_bytes", "data"),
     ),
 }
+
+# Minutes since 1970, outcome, reason, category: see the table sentry_outcomes.
+OutcomeKey = tuple[int, str, str, str]
 
 
 class Rows(Struct):
@@ -72,6 +75,7 @@ class Rows(Struct):
         encoder: What the batch has encoded so far; `pack` makes it.
         slug: The environment's; empty where nothing is to be compared with it.
         mismatched: Table → how many of the rows say that they are of another environment.
+        outcomes: How many of Sentry's items became what.
     """
 
     copy: dict[str, bytearray] = field(default_factory=dict[str, bytearray])
@@ -80,6 +84,7 @@ class Rows(Struct):
     encoder: Encoder | None = None
     slug: str = ""
     mismatched: dict[str, int] = field(default_factory=dict[str, int])
+    outcomes: dict[OutcomeKey, int] = field(default_factory=dict[OutcomeKey, int])
 
     def compare(self, table: str, environment: str, count: int) -> None:
         """Note what rows say of their environment, empty where they say nothing; letters compare in any case."""
@@ -96,12 +101,18 @@ class Rows(Struct):
             self.copy[table] = bytearray(tuples)
         self.counts[table] = self.counts.get(table, 0) + count
 
+    def note_outcome(self, key: OutcomeKey, quantity: int) -> None:
+        """Count what became of some of Sentry's items."""
+        self.outcomes[key] = self.outcomes.get(key, 0) + quantity
+
     def merge(self, other: "Rows") -> None:
         """Add all rows of another accumulator."""
         for table, tuples in other.copy.items():
             self.add(table, tuples, other.counts[table])
         for table, count in other.mismatched.items():
             self.mismatched[table] = self.mismatched.get(table, 0) + count
+        for key, quantity in other.outcomes.items():
+            self.note_outcome(key, quantity)
         self.resources.update(other.resources)
 
 

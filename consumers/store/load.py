@@ -24,6 +24,8 @@ RecordKey = tuple[str, bytes, int]
 EventKey = tuple[str, int, str, bytes]
 # Environment, part, minutes since 1970, table.
 MinuteKey = tuple[str, int, int, str]
+# Environment, part, and the key of `consumers.rows.tables`.
+OutcomeKey = tuple[str, int, int, str, str, str]
 
 
 class Work(Struct):
@@ -31,8 +33,8 @@ class Work(Struct):
 
     `wiped_before_ns` holds what was taken for true of each environment when the rows were packed (None: it is gone),
     `copies` the tuples of each table and leaf, without header and trailer, `mismatched` how many rows of a minute say
-    that they are of another environment, and `skipped` how many records are left out on purpose, by environment and
-    reason.
+    that they are of another environment, `outcomes` how many of Sentry's items became what, and `skipped` how many
+    records are left out on purpose, by environment and reason.
     """
 
     slices: list[Slice]
@@ -43,6 +45,7 @@ class Work(Struct):
     copies: dict[tuple[str, Leaf], bytearray] = field(default_factory=dict[tuple[str, Leaf], bytearray])
     minutes: dict[MinuteKey, int] = field(default_factory=dict[MinuteKey, int])
     mismatched: dict[MinuteKey, int] = field(default_factory=dict[MinuteKey, int])
+    outcomes: dict[OutcomeKey, int] = field(default_factory=dict[OutcomeKey, int])
     dead: list[DeadLetter] = field(default_factory=list[DeadLetter])
     skipped: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
@@ -51,6 +54,10 @@ class Work(Struct):
         self.minutes[key] = self.minutes.get(key, 0) + rows
         if mismatched:
             self.mismatched[key] = self.mismatched.get(key, 0) + mismatched
+
+    def note_outcome(self, key: OutcomeKey, quantity: int) -> None:
+        """Count what became of some of Sentry's items."""
+        self.outcomes[key] = self.outcomes.get(key, 0) + quantity
 
     def skip(self, environment: str, reason: str) -> None:
         """Count a record that is not stored on purpose."""
@@ -178,6 +185,9 @@ async def _write(connection: Connection, work: Work) -> None:
     if work.minutes:
         minutes = [(*key, events, work.mismatched.get(key, 0)) for key, events in sorted(work.minutes.items())]
         await connection.execute(sql.COUNT_EVENTS, *_columns(minutes, 6))
+    if work.outcomes:
+        outcomes = [(*key, quantity) for key, quantity in sorted(work.outcomes.items())]
+        await connection.execute(sql.COUNT_OUTCOMES, *_columns(outcomes, 7))
 
 
 async def _copy_data(tuples: bytearray) -> AsyncIterator[bytes]:

@@ -105,6 +105,15 @@ ON CONFLICT (environment, part, minute, kind) DO UPDATE
 SET events = e.events + excluded.events, mismatched = e.mismatched + excluded.mismatched
 """
 
+COUNT_OUTCOMES = """
+INSERT INTO sentry_outcomes AS o (environment, part, minute, outcome, reason, category, quantity)
+SELECT environment, part, to_timestamp(minute * 60), outcome, reason, category, quantity
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+    AS w (environment, part, minute, outcome, reason, category, quantity)
+ON CONFLICT (environment, part, minute, outcome, reason, category) DO UPDATE
+SET quantity = o.quantity + excluded.quantity
+"""
+
 # A gap is recorded again each time the partition is claimed.
 ADD_DEAD_LETTERS = """
 INSERT INTO dead_letters (environment, reason, detail, topic, part, record_offset, headers, value)

@@ -53,6 +53,8 @@ SELECT {columns} FROM (
 -- name: forget_leaves
 WITH gone AS (
     DELETE FROM leaves WHERE environment = $1 AND ends_at <= $2 RETURNING ends_at
+), outcomes AS (
+    DELETE FROM sentry_outcomes WHERE environment = $1 AND minute < (SELECT max(ends_at) FROM gone)
 )
 DELETE FROM events_by_minute WHERE environment = $1 AND minute < (SELECT max(ends_at) FROM gone);
 

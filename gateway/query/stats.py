@@ -14,7 +14,8 @@ class EnvironmentStats(Struct):
     """Counts of one environment, named as in the JSON output; `app` and `environment` are slugs.
 
     `items` are Sentry items without a table of their own, `environment_mismatches` events that say that they are of
-    another environment, `lag` records in the topic that are not stored yet.
+    another environment, `client_discards` what Sentry's SDKs report that they did not send, `lag` records in the topic
+    that are not stored yet.
     """
 
     app: str
@@ -27,6 +28,7 @@ class EnvironmentStats(Struct):
     attachments: int = 0
     dead_letters: int = 0
     environment_mismatches: int = 0
+    client_discards: int = 0
     lag: int = 0
 
 
@@ -68,5 +70,6 @@ async def read_stored(database: Database) -> Stored:
             attachments=counts.get("attachments", 0),
             dead_letters=counts.get("dead_letters", 0),
             environment_mismatches=counts.get("environment_mismatches", 0),
+            client_discards=counts.get("client_discards", 0),
         )
     return Stored(environments=environments, next_offsets=next_offsets)

@@ -21,6 +21,9 @@ WITH counted AS (
     SELECT environment, 'environment_mismatches', sum(mismatched)::bigint FROM events_by_minute GROUP BY environment
     UNION ALL
     SELECT environment, 'dead_letters', count(*) FROM dead_letters GROUP BY environment
+    UNION ALL
+    SELECT environment, 'client_discards', sum(quantity)::bigint FROM sentry_outcomes
+    WHERE outcome NOT IN ('accepted', 'ignored') GROUP BY environment
 )
 SELECT e.id, a.slug, e.slug, coalesce(jsonb_object_agg(c.kind, c.events) FILTER (WHERE c.kind IS NOT NULL), '{}')::text
 FROM environments AS e

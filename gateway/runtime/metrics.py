@@ -48,6 +48,11 @@ WORKER_SKIPPED = Counter(
     "Records left out on purpose: a repeat of our own, wiped, or of an environment that is gone.",
     ["environment", "reason"],
 )
+SENTRY_OUTCOMES = Counter(
+    "axonpush_sentry_outcomes_total",
+    "Items of Sentry's SDKs by what became of them: accepted, or not sent as the SDK reports.",
+    ["environment", "outcome"],
+)
 WORKER_FENCED = Counter(
     "axonpush_worker_fenced_total",
     "Partitions of a batch that another worker had claimed meanwhile.",

@@ -243,6 +243,7 @@ def envelope(event_id: str, item_type: str) -> Record:
     return msgspec.structs.replace(record, signal=Signal.SENTRY, format=Format.ENVELOPE)
 
 
+@pytest.mark.clause("Sentry 27a", "Sentry 27b")
 async def test_a_sentry_event_that_is_sent_again_is_stored_once(
     database_url: str, sql: Connection, partition: Partition
 ) -> None:
@@ -275,3 +276,38 @@ async def test_a_sentry_event_that_is_sent_again_is_stored_once(
         environment,
     )
     assert [tuple(row) for row in counted] == [("attachments", 4), ("error_events", 1)]
+
+
+@pytest.mark.clause("Sentry 26a", "Sentry c1")
+async def test_what_became_of_sentrys_items_is_counted_once(
+    database_url: str, sql: Connection, partition: Partition
+) -> None:
+    """Also where a batch is packed again, and where it is given again after a lost answer; a wipe forgets it."""
+    event_id = secrets.token_hex(16)
+    discarded = b'{"discarded_events":[{"reason":"sample_rate","category":"span","quantity":%d}]}'
+    reports = [report_of(discarded % quantity) for quantity in (5, 7)]
+    async with storing(database_url, partition) as store:
+        (claim,) = await store.claims.take_new({partition: 0})
+        await store.load(await store.pack(claim, [envelope(event_id, "event"), reports[0]]))
+        work = await store.pack(claim, [envelope(event_id, "event"), reports[1], reports[0]])
+        found = await load(store.session, work)
+        again = await store.preparer.prepare(work.slices, found)
+        assert (await load(store.session, again)).is_empty()
+        assert (await load(store.session, again)).done == {partition}
+    environment = partition.topic.removeprefix("axonpush.env.")
+    asked = "SELECT outcome, reason, category, sum(quantity)::integer FROM sentry_outcomes WHERE environment = $1 "
+    rows = await sql.fetch(asked + "GROUP BY outcome, reason, category ORDER BY outcome, category", environment)
+    assert [tuple(row) for row in rows] == [
+        ("accepted", "", "attachment", 2),
+        ("accepted", "", "error", 1),
+        ("accepted", "", "internal", 2),
+        ("client_discard", "sample_rate", "span", 12),
+    ]
+    await sql.execute("SELECT wipe_environment($1)", environment)
+    assert await sql.fetch(asked + "GROUP BY outcome, reason, category", environment) == []
+
+
+def report_of(report: bytes) -> Record:
+    """An envelope with a client report."""
+    record = record_of_bytes(b'{}\n{"type":"client_report"}\n%b\n' % report)
+    return msgspec.structs.replace(record, signal=Signal.SENTRY, format=Format.ENVELOPE)

@@ -62,6 +62,8 @@ async def store_log(sql: asyncpg.Connection, environment_id: str, *, age_days: i
         moment,
     )
     await sql.execute("INSERT INTO events_by_minute VALUES ($1, 0, $2, 'log', 1)", environment_id, moment)
+    outcome = "INSERT INTO sentry_outcomes VALUES ($1, 0, $2, 'accepted', '', 'log_item', 1)"
+    await sql.execute(outcome, environment_id, moment)
     await sql.execute("INSERT INTO resources VALUES ($1, gen_random_uuid(), '{}')", environment_id)
 
 
@@ -123,7 +125,7 @@ async def test_what_expired_drains_and_goes_but_for_a_tombstone(
     assert await state(sql, identity) == (True, True)
 
     assert await tables_of(sql, identity) == 0
-    for table in ("leaves", "resources", "events_by_minute"):
+    for table in ("leaves", "resources", "events_by_minute", "sentry_outcomes"):
         assert await sql.fetchval(f"SELECT count(*) FROM {table} WHERE environment = $1", identity) == 0  # noqa: S608
     assert await sql.fetchval("SELECT count(*) FROM ingest_offset WHERE topic = $1", topic_of(identity)) == 0
     assert not await has_topic(kafka_bootstrap, identity)
@@ -198,6 +200,7 @@ async def test_retention_drops_leaves_and_what_is_younger_stays(
     assert await sql.fetchval("SELECT count(*) FROM logs WHERE environment = $1", identity) == 2
     assert await sql.fetchval("SELECT count(*) FROM leaves WHERE environment = $1", identity) == 2
     assert await sql.fetchval("SELECT sum(events) FROM events_by_minute WHERE environment = $1", identity) == 2
+    assert await sql.fetchval("SELECT sum(quantity) FROM sentry_outcomes WHERE environment = $1", identity) == 2
     assert await tables_of(sql, identity) == len(TABLES) * 3  # a branch and two leaves each
     assert (await api.call("PATCH", f"/environments/{identity}", {"retentionDays": 3}))[0] == 200
     await sweep(api, store, 0)

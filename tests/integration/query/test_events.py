@@ -133,7 +133,7 @@ async def test_redacted_events_show_names_times_counts_and_types_and_nothing_tha
         "log": ("at", "severityNumber", "traceId"),
         "metric": ("name", "unit", "valueInt", "type"),
         "error": ("type", "level", "eventId", "at", "groupingHash"),
-        "item": ("type", "payloadSizeBytes"),
+        "item": ("type", "category", "payloadSizeBytes"),
     }
     for kind, names in shown.items():
         assert {name: found[kind][name] for name in names} == {name: whole[kind][name] for name in names}

@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 import msgspec
+import pytest
 
 from gateway.runtime import clock
 from gateway.runtime.ids import new_ingest_id
@@ -38,7 +39,7 @@ async def test_stats_count_what_is_stored_and_what_waits(world: World) -> None:
     empty = dict.fromkeys(
         (
             *("spans", "logs", "metric_points", "error_events", "items", "attachments", "dead_letters"),
-            *("environment_mismatches", "lag"),
+            *("environment_mismatches", "client_discards", "lag"),
         ),
         0,
     )
@@ -50,7 +51,7 @@ async def test_stats_count_what_is_stored_and_what_waits(world: World) -> None:
     }
     heading, *_, last = [line.split() for line in (await stats(world)).splitlines() if line.strip()]
     assert (heading[0], heading[-1]) == ("app", "lag")
-    assert last == ["shop", "production", "20", "0", "0", "0", "0", "0", "1", "0", "7"]
+    assert last == ["shop", "production", "20", "0", "0", "0", "0", "0", "1", "0", "0", "7"]
 
 
 async def test_events_that_say_that_they_are_of_another_environment_are_counted(world: World) -> None:
@@ -69,6 +70,21 @@ async def test_events_that_say_that_they_are_of_another_environment_are_counted(
     listed = msgspec.json.decode(await stats(world, "--json"))["environments"]
     (found,) = [each for each in listed if each["environment"] == "staging"]
     assert (found["spans"], found["error_events"], found["environment_mismatches"]) == (10, 1, 8)
+
+
+@pytest.mark.clause("Sentry 26a")
+async def test_what_clients_report_that_they_did_not_send_is_shown(world: World) -> None:
+    environment = await world.environment("reports")
+    report = {
+        "discarded_events": [{"reason": "sample_rate", "category": "span", "quantity": 30}],
+        "rate_limited_events": [{"reason": "quota", "category": "error", "quantity": 4}],
+    }
+    async with world.worker():
+        await world.produce(environment, [fresh(envelope(item("client_report", report), sent_at="soon"))])
+        await world.until(lambda: _are_stored(world, environment, 1))
+    listed = msgspec.json.decode(await stats(world, "--json"))["environments"]
+    (found,) = [each for each in listed if each["environment"] == "reports"]
+    assert (found["items"], found["client_discards"]) == (1, 34)
 
 
 def fresh(record: Record) -> Record:
