@@ -39,15 +39,33 @@ class Control:
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, status: int = 201) -> Any:
         """Post to a call and answer what it answers."""
-        return self._call("POST", path, body, status)
+        return self.call("POST", path, body, status)
+
+    def put(self, path: str, body: Mapping[str, Any], status: int = 201) -> Any:
+        """Put an object and answer what it answers."""
+        return self.call("PUT", path, body, status)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """Patch an object and answer what it has become."""
-        return self._call("PATCH", path, body, 200)
+        return self.call("PATCH", path, body)
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, status: int = 200) -> Any:
         """Get an object or a list."""
-        return self._call("GET", path, None, 200)
+        return self.call("GET", path, None, status)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Make a call that answers with this status, and answer what it answers; None where that is nothing."""
+        encoded = b"" if body is None else json.dumps(body).encode()
+        answer = send(self.url + path, method=method, headers=self._headers | dict(headers or {}), body=encoded)
+        assert answer.status == status, f"{method} {path}: {answer}"
+        return answer.json() if answer.body else None
 
     def app(self) -> "App":
         """Make an app of its own for a test."""
@@ -60,12 +78,6 @@ class Control:
             channel=made["defaultChannelId"],
             environments={each["slug"]: each["id"] for each in listed},
         )
-
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None, status: int) -> Any:
-        encoded = b"" if body is None else json.dumps(body).encode()
-        answer = send(self.url + path, method=method, headers=self._headers, body=encoded)
-        assert answer.status == status, f"{method} {path}: {answer}"
-        return answer.json()
 
 
 class App(Struct):
