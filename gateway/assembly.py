@@ -17,6 +17,7 @@ from gateway.edge.app import Edge
 from gateway.edge.ingest import Ingest
 from gateway.edge.ledger import Ledger
 from gateway.edge.limits import Limits
+from gateway.edge.lives import Lives
 from gateway.edge.readiness import Readiness
 from gateway.edge.reporting import Reporter
 from gateway.edge.usage import Usage
@@ -86,7 +87,12 @@ async def _reporting(settings: Settings, directory: Directory, account: Account)
     """What keeps the process's account, over a connection of its own; the last of it is written at the end."""
     database = msgspec.structs.replace(settings.database, pool_max_size=1)
     pool = await open_pool(database, server_settings={"application_name": "axonpush-edge"})
-    reporter = Reporter(Ledger(pool, now_ns), directory, account)
+    lives = Lives(
+        directory.environment,
+        step_percent=settings.previews.extension_step_percent,
+        poll_seconds=settings.directory.poll_seconds,
+    )
+    reporter = Reporter(Ledger(pool, now_ns), directory, account, lives)
     try:
         await reporter.report()
         yield reporter

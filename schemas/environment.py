@@ -66,13 +66,18 @@ class App(Struct, frozen=True):
 
 
 class Environment(Struct, frozen=True):
-    """One environment of one app; a deleted one stays as a tombstone."""
+    """One environment of one app; a deleted one stays as a tombstone.
+
+    Where they are set, an accepted request lets it live `ttl_seconds` from then on, until `max_expires_at_ns` at most.
+    """
 
     id: str
     app_id: str
     slug: str
     ingest: Ingest = Ingest.OPEN
     expires_at_ns: int | None = None
+    ttl_seconds: int | None = None
+    max_expires_at_ns: int | None = None
     is_deleted: bool = False
     source_ref: str | None = None
     rate: Rate | None = None

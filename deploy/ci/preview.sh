@@ -9,6 +9,8 @@
 # AXONPUSH_APP             the id of the app
 # AXONPUSH_REF             what the preview is for, for example acme/shop#42
 # AXONPUSH_TTL_SECONDS     it lives at least so long from now on; 604800 (a week) if it is not set
+# AXONPUSH_MAX_TTL_SECONDS its own traffic extends its life by as much again, so long from now on at most; if it is not
+#                          set, a preview that exists goes on as it did, and a new one is not extended
 # AXONPUSH_CHANNEL_ID      the channel of its token; the app's default one if it is not set
 #
 # The token is a public one (pt_): it sends events to this environment alone. It is answered once, when it is made.
@@ -66,16 +68,18 @@ done
 case $AXONPUSH_MANAGEMENT_KEY in
 *[!A-Za-z0-9_]*) fail "AXONPUSH_MANAGEMENT_KEY is no key: it has letters, digits and underscores only." 2 ;;
 esac
-for number in "${AXONPUSH_TTL_SECONDS:=604800}" "${AXONPUSH_CHANNEL_ID:=}"; do
+for number in "${AXONPUSH_TTL_SECONDS:=604800}" "${AXONPUSH_MAX_TTL_SECONDS:=}" "${AXONPUSH_CHANNEL_ID:=}"; do
   case $number in
-  *[!0-9]*) fail "AXONPUSH_TTL_SECONDS and AXONPUSH_CHANNEL_ID are whole numbers, not $number." 2 ;;
+  *[!0-9]*) fail "AXONPUSH_TTL_SECONDS, AXONPUSH_MAX_TTL_SECONDS and AXONPUSH_CHANNEL_ID are whole numbers, not $number." 2 ;;
   esac
 done
 url=${AXONPUSH_URL%/}/apps/$(percent_encoded "$AXONPUSH_APP")/environments/by-ref/$(percent_encoded "$AXONPUSH_REF")
 
 case ${1:-} in
 upsert)
-  json="{\"ttlSeconds\":$AXONPUSH_TTL_SECONDS${AXONPUSH_CHANNEL_ID:+,\"channelId\":$AXONPUSH_CHANNEL_ID}}"
+  json="\"ttlSeconds\":$AXONPUSH_TTL_SECONDS"
+  json=$json${AXONPUSH_MAX_TTL_SECONDS:+,\"maxTtlSeconds\":$AXONPUSH_MAX_TTL_SECONDS}
+  json={$json${AXONPUSH_CHANNEL_ID:+,\"channelId\":$AXONPUSH_CHANNEL_ID}\}
   checked PUT --header 'Content-Type: application/json' --data "$json"
   token=$(field token "$body")
   if [ -n "$token" ] && [ -n "${GITHUB_ACTIONS:-}" ]; then

@@ -7,6 +7,7 @@ import click
 from gateway.cli import env_limits, env_preview, env_rejections, env_steps
 from gateway.cli.client import Client, app_option, given, with_client
 from gateway.cli.confirming import confirm_option, destroy
+from gateway.cli.env_steps import max_ttl_of, max_ttl_option
 from gateway.cli.printing import print_item, print_list
 
 _COLUMNS = {
@@ -53,6 +54,7 @@ def list_environments(client: Client, *, app_name: str | None, as_json: bool) ->
 @click.option("--color", metavar="#RRGGBB", help="Color in tables and badges.")
 @click.option("--production", "is_production", is_flag=True, help="Mark it as production.")
 @click.option("--expires-at", metavar="TIME", help="Make it ephemeral until 2030-01-31T12:00:00Z.")
+@max_ttl_option
 @click.option(
     "--require-confirmation/--no-require-confirmation",
     default=None,
@@ -73,6 +75,7 @@ def create(  # one parameter for each option
     color: str | None,
     is_production: bool,
     expires_at: str | None,
+    max_ttl: int | None,
     require_confirmation: bool | None,
     delete_protected: bool,
     partitions: int | None,
@@ -99,7 +102,7 @@ def create(  # one parameter for each option
         partitions=partitions,
         retentionDays=retention_days,
         sourceRef=source_ref,
-    )
+    ) | max_ttl_of(max_ttl)
     print_item(client.call("POST", f"/apps/{client.app(app_name)['id']}/environments", body), as_json=as_json)
 
 
@@ -120,6 +123,7 @@ def show(client: Client, *, environment: str, app_name: str | None, as_json: boo
 @click.option("--color", metavar="#RRGGBB", help="Color in tables and badges.")
 @click.option("--production/--no-production", "is_production", default=None, help="Whether it is production.")
 @click.option("--expires-at", metavar="TIME", help=f"When it ends: 2030-01-31T12:00:00Z, or {_NEVER}.")
+@max_ttl_option
 @click.option("--require-confirmation/--no-require-confirmation", default=None, help="Ask before events are destroyed.")
 @click.option("--protect/--no-protect", "delete_protected", default=None, help="Refuse to delete it.")
 @click.option("--partitions", type=int, help="Partitions of its topic; there can only be more.")
@@ -136,6 +140,7 @@ def update(  # one parameter for each option
     color: str | None,
     is_production: bool | None,
     expires_at: str | None,
+    max_ttl: int | None,
     require_confirmation: bool | None,
     delete_protected: bool | None,
     partitions: int | None,
@@ -159,7 +164,7 @@ def update(  # one parameter for each option
         deleteProtected=delete_protected,
         partitions=partitions,
         retentionDays=retention_days,
-    )
+    ) | max_ttl_of(max_ttl)
     if expires_at is not None:
         body["expiresAt"] = None if expires_at == _NEVER else expires_at
     print_item(destroy(client, "PATCH", f"/environments/{found['id']}", confirm, body), as_json=as_json)

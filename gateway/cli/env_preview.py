@@ -4,7 +4,7 @@ import click
 
 from gateway.cli.client import Client, app_option, given, segment, with_client
 from gateway.cli.confirming import print_done
-from gateway.cli.env_steps import Duration
+from gateway.cli.env_steps import Duration, max_ttl_of, max_ttl_option
 from gateway.cli.printing import print_item
 
 
@@ -13,7 +13,7 @@ def command() -> None:
     """The ephemeral environment of a branch or pull request, by its ref.
 
     \b
-    axonpush env preview upsert acme/shop#42 --ttl 2d
+    axonpush env preview upsert acme/shop#42 --ttl 2d --max-ttl 14d
     axonpush env preview delete acme/shop#42
     """  # noqa: D301 (\b keeps click from wrapping the examples)
 
@@ -21,6 +21,7 @@ def command() -> None:
 @command.command("upsert")
 @click.argument("ref")
 @click.option("--ttl", type=Duration(), required=True, metavar="TIME", help="Live at least so long from now: 12h, 7d.")
+@max_ttl_option
 @click.option("--name", help="Name for people; the ref if it is not given.")
 @click.option("--channel", metavar="CHANNEL", help="Number or slug of its token's channel; else the app's default one.")
 @app_option
@@ -30,6 +31,7 @@ def upsert(
     *,
     ref: str,
     ttl: int,
+    max_ttl: int | None,
     name: str | None,
     channel: str | None,
     app_name: str | None,
@@ -39,10 +41,11 @@ def upsert(
 
     \b
     axonpush env preview upsert acme/shop#42 --ttl 2d
-    """  # noqa: D301 (\b keeps click from wrapping the example)
+    axonpush env preview upsert acme/shop#42 --ttl 2d --max-ttl 14d
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
     app = client.app(app_name)
     channel_id = client.channel(app, channel)["id"] if channel else None
-    body = given(ttlSeconds=ttl, name=name, channelId=channel_id)
+    body = given(ttlSeconds=ttl, name=name, channelId=channel_id) | max_ttl_of(max_ttl)
     preview = client.call("PUT", f"/apps/{app['id']}/environments/by-ref/{segment(ref)}", body)
     print_item(preview if as_json else {**preview["environment"], "token": preview["token"]}, as_json=as_json)
     if preview["token"] and not as_json:

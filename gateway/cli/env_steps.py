@@ -25,6 +25,19 @@ class Duration(click.ParamType[int]):
         return int(found["count"]) * _SECONDS[found["unit"] or "s"]
 
 
+max_ttl_option = click.option(
+    "--max-ttl",
+    type=Duration(),
+    metavar="TIME",
+    help="Traffic extends its life by as much again, so long from now at most: 14d. With 0s it does not any more.",
+)
+
+
+def max_ttl_of(max_ttl_seconds: int | None) -> Item:
+    """Make the field of `max_ttl_option`."""
+    return {} if max_ttl_seconds is None else {"maxTtlSeconds": max_ttl_seconds or None}
+
+
 def _found(client: Client, app_name: str | None, environment: str) -> Item:
     return client.environment(client.app(app_name), environment)
 

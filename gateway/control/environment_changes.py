@@ -6,7 +6,7 @@ from datetime import timedelta
 from msgspec import UNSET, Struct
 from msgspec.structs import asdict, replace
 
-from gateway.control import access, confirmation, environments, lookup
+from gateway.control import access, confirmation, environments, lifetimes, lookup
 from gateway.control.confirmation import Impact
 from gateway.control.permissions import Permission, Place
 from gateway.control.service import Principal, Service, check_expiry
@@ -44,7 +44,7 @@ async def update(service: Service, principal: Principal, environment_id: str, bo
         NotFound: the principal reaches no such environment.
         Gone: it has expired.
         PreconditionFailed: it was changed meanwhile.
-        Conflict: it is the app's default one, and would become ephemeral.
+        Conflict: it is the app's default one, and would become ephemeral, or another ephemeral one is for the same ref.
         Unprocessable: the fields contradict each other, or there would be fewer partitions.
         ConfirmationRequired: retention would be lower, and the environment asks for confirmation.
         StreamUnavailable: the topic cannot be widened.
@@ -53,7 +53,7 @@ async def update(service: Service, principal: Principal, environment_id: str, bo
         await _widen(service, principal, environment_id, body.partitions)
     current = await _to_change(service, principal, environment_id)
     service.request.check_match(current)
-    wanted = _with(current, body)
+    wanted = _with(service, current, body)
     _check_allowed(principal, current, wanted)
     environments.check_consistent(wanted)
     await _check_new(service, principal, current, wanted)
@@ -145,8 +145,9 @@ async def extend(service: Service, principal: Principal, environment_id: str, bo
     if current.expires_at is None:
         raise Conflict("Only an ephemeral environment has a life that can be extended.", reason="not_ephemeral")
     expires_at = max(current.expires_at, service.now() + timedelta(seconds=body.ttl_seconds))
-    environments.check_lifetime(service, expires_at, current.created_at)
-    return await store(service, principal, current, replace(current, expires_at=expires_at))
+    wanted = lifetimes.reaching(current, expires_at)
+    lifetimes.check(service, expires_at, wanted.max_expires_at, current.created_at)
+    return await store(service, principal, current, wanted)
 
 
 async def store(service: Service, principal: Principal, current: Environment, wanted: Environment) -> Environment:
@@ -168,6 +169,8 @@ async def store(service: Service, principal: Principal, current: Environment, wa
         wanted.partitions,
         wanted.retention_days,
         wanted.source_ref,
+        wanted.ttl_seconds,
+        wanted.max_expires_at,
     )
     assert changed is not None
     service.request.note(current.id, environment_id=current.id, before=current, after=changed)
@@ -199,13 +202,20 @@ async def _widen(service: Service, principal: Principal, environment_id: str, pa
     await environments.ensure_topics(service, [replace(current, partitions=partitions)])
 
 
-def _with(current: Environment, body: UpdateEnvironment) -> Environment:
-    """Fill the body's fields in; an expiry makes an environment ephemeral, none makes it a lasting one."""
+def _with(service: Service, current: Environment, body: UpdateEnvironment) -> Environment:
+    """Fill the body's fields in; an expiry makes an environment ephemeral, none makes it a lasting one.
+
+    Traffic extends no life whose end was given, and none that has no end.
+    """
     given = {name: value for name, value in asdict(body).items() if value is not UNSET}
+    max_ttl_seconds = given.pop("max_ttl_seconds", UNSET)
     if "expires_at" in given:
         given.setdefault("is_ephemeral", given["expires_at"] is not None)
     elif given.get("is_ephemeral") is False:
         given["expires_at"] = None
+    if max_ttl_seconds is not UNSET or "expires_at" in given:
+        expires_at = given.get("expires_at", current.expires_at)
+        given |= asdict(lifetimes.growth(service, expires_at, None if max_ttl_seconds is UNSET else max_ttl_seconds))
     return replace(current, **given)
 
 
@@ -225,7 +235,10 @@ async def _check_new(service: Service, principal: Principal, current: Environmen
         raise Unprocessable(f"Field `partitions`: there are {current.partitions}; Kafka takes none away again.")
     if wanted.expires_at != current.expires_at:
         check_expiry(service, wanted.expires_at)
-        environments.check_lifetime(service, wanted.expires_at, current.created_at)
+    if (wanted.expires_at, wanted.max_expires_at) != (current.expires_at, current.max_expires_at):
+        lifetimes.check(service, wanted.expires_at, wanted.max_expires_at, current.created_at)
+    if (wanted.is_ephemeral, wanted.source_ref) != (current.is_ephemeral, current.source_ref):
+        await environments.check_ref(service, wanted)
     if wanted.is_ephemeral and not current.is_ephemeral:
         await environments.check_count(service, current.app_id)
         app = await lookup.app(service, principal, current.app_id)

@@ -1,12 +1,12 @@
 """The rules of new environments: what follows from what one is for, and that its topic exists before it does."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple, replace
 
-from gateway.control import access, lookup
+from gateway.control import access, lifetimes, lookup
 from gateway.control.paging import bounds_of, page_of
 from gateway.control.permissions import Permission, Place
 from gateway.control.service import Principal, Service, check_expiry
@@ -49,6 +49,8 @@ class Planned(Struct, frozen=True):
     retention_days: int
     source_ref: str | None
     created_by: str
+    ttl_seconds: int | None = None
+    max_expires_at: datetime | None = None
 
     def place(self) -> Place:
         """Answer where it is going to be."""
@@ -71,7 +73,8 @@ async def create(service: Service, principal: Principal, app_id: str, body: Crea
 
     Raises:
         NotFound: the organization has no app of this id.
-        Conflict: the app has, or had, an environment of this slug, or has as many ephemeral ones as it may.
+        Conflict: the app has, or had, an environment of this slug, has one for the same ref, or has as many ephemeral
+            ones as it may.
         Unprocessable: the fields contradict each other, or there is no such tier.
         StreamUnavailable: the topic cannot be made; nothing was.
     """
@@ -83,13 +86,14 @@ async def create(service: Service, principal: Principal, app_id: str, body: Crea
     await check_tier(service, principal, environment.tier)
     if await service.store.one(Environment, "environment_by_slug", app.id, body.slug):
         raise _taken(body.slug)
+    await check_ref(service, environment)
     return await add(service, environment)
 
 
 async def add(service: Service, environment: Planned) -> Environment:
     """Make the topic of an environment that may be made, then the environment; raises as `create`."""
     if environment.is_ephemeral:
-        check_lifetime(service, environment.expires_at, service.now())
+        lifetimes.check(service, environment.expires_at, environment.max_expires_at, service.now())
         await check_count(service, environment.app_id)
     await ensure_topics(service, [environment])
     row = await insert(service.store, environment)
@@ -141,7 +145,7 @@ def planned(
     )
     check_consistent(environment)
     check_expiry(service, body.expires_at)
-    return environment
+    return replace(environment, **asdict(lifetimes.growth(service, body.expires_at, body.max_ttl_seconds)))
 
 
 def manages(environment: Planned | Environment) -> Permission:
@@ -173,15 +177,18 @@ async def check_tier(service: Service, principal: Principal, tier: str) -> None:
         raise Unprocessable(f"Field `tier`: there is no tier {tier!r}; there are development, qa and production.")
 
 
-def check_lifetime(service: Service, expires_at: datetime | None, created_at: datetime) -> None:
-    """Check that an ephemeral environment does not live longer than the settings allow.
+async def check_ref(service: Service, environment: Planned | Environment) -> None:
+    """Check that no other live ephemeral environment of the app is for the same ref; others wait meanwhile.
 
     Raises:
-        Unprocessable: it would.
+        Conflict: there is one.
     """
-    longest = service.previews.lifetime_max_seconds
-    if longest and expires_at is not None and expires_at - created_at > timedelta(seconds=longest):
-        raise Unprocessable(f"Field `expiresAt`: an ephemeral environment lives {longest} seconds at most.")
+    if not environment.is_ephemeral or environment.source_ref is None:
+        return
+    await service.store.run("lock_previews", environment.app_id)
+    other = await service.store.one(Environment, "preview_by_ref", environment.app_id, environment.source_ref)
+    if other is not None and other.id != environment.id:
+        raise Conflict(f"Field `sourceRef`: the environment {other.slug!r} is for it already.", reason="ref_taken")
 
 
 async def check_count(service: Service, app_id: str) -> None:

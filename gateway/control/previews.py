@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from gateway.control import access, environment_changes, environments, lookup, minting
+from gateway.control import access, environment_changes, environments, lifetimes, lookup, minting
 from gateway.control.credential_types import PublicToken
 from gateway.control.permissions import Permission, Place
 from gateway.control.service import Principal, Service, slugged
@@ -29,7 +29,8 @@ async def upsert(service: Service, principal: Principal, app_id: str, ref: str, 
     Raises:
         NotFound: the principal reaches no such app.
         Conflict: the app has as many ephemeral environments as it may.
-        Unprocessable: it would live longer than the settings allow, or the channel belongs to another app.
+        Unprocessable: it would live longer than the settings allow or than its own maximum, or the channel belongs to
+            another app.
         StreamUnavailable: the topic cannot be made; nothing was.
     """
     app = await lookup.app(service, principal, app_id)
@@ -82,8 +83,9 @@ async def _live_on(service: Service, principal: Principal, current: Environment,
     expires_at = service.now() + timedelta(seconds=body.ttl_seconds)
     assert current.expires_at is not None
     expires_at = max(current.expires_at, expires_at)
-    environments.check_lifetime(service, expires_at, current.created_at)
-    wanted = replace(current, name=body.name or current.name, expires_at=expires_at)
+    wanted = lifetimes.grown(service, current, expires_at, body.ttl_seconds, body.max_ttl_seconds)
+    lifetimes.check(service, expires_at, wanted.max_expires_at, current.created_at)
+    wanted = replace(wanted, name=body.name or current.name)
     return await environment_changes.store(service, principal, current, wanted)
 
 
@@ -95,6 +97,7 @@ async def _make(service: Service, principal: Principal, app: App, ref: str, body
         slug=slug_of_ref(ref, {each.slug for each in taken}),
         name=body.name or ref,
         expires_at=service.now() + timedelta(seconds=body.ttl_seconds),
+        max_ttl_seconds=None if body.max_ttl_seconds is UNSET else body.max_ttl_seconds,
         source_ref=ref,
     )
     environment = environments.planned(service, principal, app.id, new_ulid(service.clock()), wanted)

@@ -97,14 +97,15 @@ SELECT {columns} FROM environments WHERE deleted_at IS NULL ORDER BY created_at,
 -- name: insert_environment
 INSERT INTO environments (app_id, id, tier, slug, name, color, is_production, is_ephemeral, expires_at,
                           require_confirmation_for_destructive, delete_protected, ingest, partitions, retention_days,
-                          source_ref, created_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                          source_ref, created_by, ttl_seconds, max_expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (app_id, slug) DO NOTHING RETURNING {columns};
 
 -- name: update_environment
 UPDATE environments SET name = $3, tier = $4, color = $5, is_production = $6, is_ephemeral = $7, expires_at = $8,
                         require_confirmation_for_destructive = $9, delete_protected = $10, ingest = $11,
-                        partitions = $12, retention_days = $13, source_ref = $14, version = version + 1
+                        partitions = $12, retention_days = $13, source_ref = $14, ttl_seconds = $15,
+                        max_expires_at = $16, version = version + 1
 WHERE org_id = $1 AND id = $2 RETURNING {columns};
 
 -- name: delete_environment

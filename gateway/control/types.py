@@ -21,6 +21,14 @@ Ref = Annotated[
 ]
 ChannelId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 TtlSeconds = Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)]
+MaxTtlSeconds = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=10 * 365 * 86_400,
+        description="Traffic extends its life, so long from now on at most; null where traffic does not.",
+    ),
+]
 Partitions = Annotated[int, Meta(ge=1, le=1000)]
 RetentionDays = Annotated[int, Meta(ge=1, le=3650)]
 
@@ -56,6 +64,10 @@ class Environment(Answer, frozen=True, kw_only=True):
     is_production: bool
     is_ephemeral: bool
     expires_at: datetime | None
+    ttl_seconds: Annotated[
+        int | None, Meta(description="Accepted traffic lets it live so long from then on; null where it does not.")
+    ]
+    max_expires_at: Annotated[datetime | None, Meta(description="Until when traffic can extend its life.")]
     require_confirmation_for_destructive: bool
     delete_protected: bool
     ingest: Ingest
@@ -108,6 +120,7 @@ class CreateEnvironment(Input, frozen=True, kw_only=True):
     is_production: bool = False
     is_ephemeral: bool | None = None
     expires_at: Moment | None = None
+    max_ttl_seconds: MaxTtlSeconds | None = None
     require_confirmation_for_destructive: bool | None = None
     delete_protected: bool = False
     ingest: Ingest = Ingest.OPEN
@@ -117,7 +130,10 @@ class CreateEnvironment(Input, frozen=True, kw_only=True):
 
 
 class UpdateEnvironment(Input, frozen=True, kw_only=True):
-    """Body of PATCH /environments/{id}; what is not given stays as it is. The slug never changes."""
+    """Body of PATCH /environments/{id}; what is not given stays as it is. The slug never changes.
+
+    An expiry that is given holds: traffic extends it no more, unless `maxTtlSeconds` is given with it.
+    """
 
     name: Name | UnsetType = UNSET
     tier: Slug | UnsetType = UNSET
@@ -125,6 +141,7 @@ class UpdateEnvironment(Input, frozen=True, kw_only=True):
     is_production: bool | UnsetType = UNSET
     is_ephemeral: bool | UnsetType = UNSET
     expires_at: Moment | UnsetType | None = UNSET
+    max_ttl_seconds: MaxTtlSeconds | UnsetType | None = UNSET
     require_confirmation_for_destructive: bool | UnsetType = UNSET
     delete_protected: bool | UnsetType = UNSET
     ingest: Ingest | UnsetType = UNSET
@@ -134,7 +151,7 @@ class UpdateEnvironment(Input, frozen=True, kw_only=True):
 
 
 class CloneEnvironment(Input, frozen=True, kw_only=True):
-    """Body of POST /environments/{id}/clone: settings are copied; events, keys and isProduction are not."""
+    """Body of POST /environments/{id}/clone: settings are copied; events, keys, isProduction, maxTtlSeconds are not."""
 
     slug: Slug
     name: Name | None = None
@@ -147,9 +164,13 @@ class ExtendEnvironment(Input, frozen=True, kw_only=True):
 
 
 class UpsertPreview(Input, frozen=True, kw_only=True):
-    """Body of PUT /apps/{id}/environments/by-ref/{ref}; the channel is the app's default one if none is named."""
+    """Body of PUT /apps/{id}/environments/by-ref/{ref}; the channel is the app's default one if none is named.
+
+    Where `maxTtlSeconds` is not given, traffic extends a preview that exists as it did, and a new one not at all.
+    """
 
     ttl_seconds: TtlSeconds
+    max_ttl_seconds: MaxTtlSeconds | UnsetType | None = UNSET
     name: Name | None = None
     channel_id: ChannelId | None = None
 

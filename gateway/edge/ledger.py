@@ -56,6 +56,17 @@ _USED_THIS_MONTH = """
     WHERE month = $1 AND subject IN (
         SELECT id FROM environments WHERE monthly_quota IS NOT NULL
         UNION ALL SELECT id FROM credentials WHERE monthly_quota IS NOT NULL)"""
+# The lives that accepted requests extend far enough to write it down. They stay locked, so that two processes do not
+# write the same; and nothing is updated where none is due, for any update notifies every directory.
+_DUE = """
+    SELECT e.id FROM environments AS e JOIN unnest($1::text[], $2::timestamptz[]) AS accepted (id, at) USING (id)
+    WHERE e.deleted_at IS NULL AND accepted.at < e.expires_at AND e.expires_at < e.max_expires_at
+      AND accepted.at + make_interval(secs => e.ttl_seconds * (1 - $3::integer / 100.0)) >= e.expires_at
+    ORDER BY e.id FOR NO KEY UPDATE OF e"""
+_EXTEND = """
+    UPDATE environments AS e
+    SET expires_at = least(accepted.at + make_interval(secs => e.ttl_seconds), e.max_expires_at)
+    FROM unnest($1::text[], $2::timestamptz[]) AS accepted (id, at) WHERE e.id = accepted.id"""
 _FORGET = (
     "DELETE FROM edge_processes WHERE heartbeat_at < now() - interval '1 day'",
     "DELETE FROM usage_by_minute WHERE minute < now() - interval '400 days'",
@@ -98,6 +109,16 @@ class Ledger:
         async with self._connection() as connection, connection.transaction():
             if await connection.fetchval(_IS_NEW, self.id, sequence):
                 await _add(connection, used)
+
+    async def extend(self, accepted_ns: Mapping[str, int], step_percent: int) -> bool:
+        """Let environments live on from their last accepted requests, where that is a step or more; say if any does."""
+        async with self._connection() as connection, connection.transaction():
+            moments = {identity: _moment(at_ns) for identity, at_ns in accepted_ns.items()}
+            rows = await connection.fetch(_DUE, list(moments), list(moments.values()), step_percent)
+            due = [row["id"] for row in rows]
+            if due:
+                await connection.execute(_EXTEND, due, [moments[identity] for identity in due])
+            return bool(due)
 
     async def add_rejections(self, rejections: Sequence[Rejection]) -> None:
         """Add refused requests; of each environment the last ones are kept. The same one again adds nothing."""

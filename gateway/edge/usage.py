@@ -1,5 +1,7 @@
 """What keys were used for, counted by the minute until it is flushed; pure."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 _NS_PER_MINUTE = 60_000_000_000
@@ -8,7 +10,10 @@ _FINE_MAX_COUNT = 50_000
 
 
 class Used(Struct):
-    """What one key brought to one environment within one minute (of 1970); bytes as they were sent."""
+    """What one key brought to one environment within one minute (of 1970); bytes as they were sent.
+
+    `last_ns` is when it brought something at all, `accepted_ns` when that was accepted.
+    """
 
     environment_id: str
     credential_id: str
@@ -18,6 +23,7 @@ class Used(Struct):
     bytes: int = 0
     refused: dict[str, int] = {}
     last_ns: int = 0
+    accepted_ns: int = 0
 
 
 class Usage:
@@ -25,11 +31,19 @@ class Usage:
 
     def __init__(self) -> None:
         self._used: dict[tuple[str, str, int], Used] = {}
+        self._on_first: Callable[[str, int], None] = lambda _id, _ns: None
+
+    def on_first(self, listener: Callable[[str, int], None]) -> None:
+        """Tell the environment and the moment of the first request that a key brings after each `drain`."""
+        self._on_first = listener
 
     def accept(self, environment_id: str, credential_id: str, now_ns: int, *, items: int, size_bytes: int) -> None:
         """Count a request that was taken."""
         used = self._of(environment_id, credential_id, now_ns)
+        if not used.requests:
+            self._on_first(environment_id, now_ns)
         used.requests += 1
+        used.accepted_ns = now_ns
         used.items += items
         used.bytes += size_bytes
 

@@ -103,6 +103,14 @@ class Directory:
         """Name the moment of PostgreSQL that is in memory; see `Changes`. Empty until it has been read."""
         return self._snapshot
 
+    def read_anew(self) -> None:
+        """Read what changed as soon as possible, for who knows of a change before PostgreSQL tells of it."""
+        self._has_changed.set()
+
+    def environment(self, environment_id: str) -> Environment | None:
+        """Answer what is in memory of an environment."""
+        return self._memory.environment(environment_id)
+
     def limited(self, environment_id: str, credential_id: str) -> tuple[Environment | None, Credential | None]:
         """Answer what can carry limits for a request: its environment and its credential, as far as they are known."""
         return self._memory.environment(environment_id), self._memory.credential(credential_id)

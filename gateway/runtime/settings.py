@@ -139,6 +139,12 @@ class Previews(Struct, frozen=True, forbid_unknown_fields=True):
     lifetime_max_seconds: Annotated[
         int, _says("Longest life of an ephemeral environment, extensions included; 0 sets no limit.", ge=0)
     ] = 0
+    extension_ttl_min_seconds: Annotated[
+        int, _says("Shortest life that traffic can extend: it has to outlast the report of what was accepted.", ge=10)
+    ] = 60
+    extension_step_percent: Annotated[
+        int, _says("Traffic extends a life once this part of it is gone, not with every request.", ge=1, le=50)
+    ] = 10
 
 
 class Reaper(Struct, frozen=True, forbid_unknown_fields=True):

@@ -71,6 +71,24 @@ async def test_a_channel_can_be_named(api: Api) -> None:
     assert (await api.got("/public-tokens", appId=app["id"]))["items"][0]["channelId"] == channel["id"]
 
 
+async def test_a_ref_has_one_live_preview(api: Api) -> None:
+    app, path = await preview_path(api, "Preview by another way")
+    environments = f"/apps/{app['id']}/environments"
+    body = {"slug": "mine", "expiresAt": "2100-01-01T00:00:00Z", "sourceRef": "acme/shop#42"}
+    mine = await api.made(environments, body)
+    status, found = await api.call("PUT", path, {"ttlSeconds": 60})
+    assert (status, found["environment"]["id"]) == (200, mine["id"])
+    lasting = await api.made(environments, {"slug": "lasting", "sourceRef": "acme/shop#42"})
+    other = await api.made(environments, body | {"slug": "other", "sourceRef": "acme/shop#43"})
+    for method, where, change in (
+        ("POST", environments, body | {"slug": "again"}),
+        ("PATCH", f"/environments/{other['id']}", {"sourceRef": "acme/shop#42"}),
+        ("PATCH", f"/environments/{lasting['id']}", {"expiresAt": "2100-01-01T00:00:00Z"}),
+    ):
+        status, problem = await api.call(method, where, change)
+        assert (status, problem["type"]) == (409, "urn:axonpush:error:ref_taken"), problem
+
+
 async def test_any_ref_has_a_slug(api: Api) -> None:
     app, _ = await api.app("Refs")
     for ref, slug in (("%E5%BA%97", "preview"), ("%E8%8C%B6", "preview-2"), ("A%20B", "a-b"), ("x" * 200, "x" * 40)):

@@ -93,6 +93,15 @@ def test_a_preview_is_made_lives_on_and_goes(world: World, app: App, shell: str)
     )
 
 
+def test_a_preview_can_live_as_long_as_it_has_traffic(world: World, app: App) -> None:
+    env = {**settings(world, app, "growing"), "AXONPUSH_TTL_SECONDS": "600", "AXONPUSH_MAX_TTL_SECONDS": "1200"}
+    assert run([str(SCRIPT), "upsert"], env).code == 0
+    made = previews(world, app)["growing"]
+    assert (made["ttlSeconds"], made["maxExpiresAt"] > made["expiresAt"]) == (600, True)
+    refused = run([str(SCRIPT), "upsert"], {**env, "AXONPUSH_MAX_TTL_SECONDS": "599"})
+    assert (refused.code, "Field `maxTtlSeconds`: must be 600 at least" in refused.err) == (1, True)
+
+
 def test_a_channel_can_be_named(world: World, app: App) -> None:
     channel = world.control.post(f"/apps/{app.id}/channels", {"name": "Previews"})["id"]
     env = {**settings(world, app, "channel"), "AXONPUSH_CHANNEL_ID": str(channel)}
@@ -143,6 +152,7 @@ def test_the_action_runs_the_script_with_everything_that_it_takes(world: World, 
         **settings(world, app, "acme/shop#7"),
         "AXONPUSH_COMMAND": "upsert",
         "AXONPUSH_TTL_SECONDS": action["inputs"]["ttl-seconds"]["default"],
+        "AXONPUSH_MAX_TTL_SECONDS": "",
         "AXONPUSH_CHANNEL_ID": "",
         "GITHUB_OUTPUT": str(output),
         "GITHUB_ACTIONS": "true",

@@ -1,12 +1,15 @@
 """The account of a process in PostgreSQL: every flush counts once, whatever becomes of its answer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
 from gateway.edge.account import Account
 from gateway.edge.ledger import Ledger
 from gateway.edge.limits import Limits, month_of
+from gateway.edge.lives import Lives
 from gateway.edge.reporting import Reporter
 from gateway.edge.usage import Usage, Used
 from gateway.identity.directory import Directory
@@ -14,12 +17,13 @@ from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers
 from gateway.runtime.clock import now_ns
 from gateway.runtime.ids import new_ulid
-from gateway.runtime.postgres import Pool, open_pool
+from gateway.runtime.postgres import Pool, connect, open_pool
 from gateway.runtime.settings import Database
 from gateway.runtime.settings import Directory as DirectorySettings
 from schemas.errors import StoreTransient
 
-MINUTE_NS = 60_000_000_000
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +110,78 @@ async def test_what_is_old_is_deleted(pool: Pool) -> None:
     await ledger.leave()
 
 
+async def growing(pool: Pool, **fields: object) -> str:
+    """Make an environment of a life of 100 s that began 50 s ago and can be extended for 100 s more."""
+    environment = new_ulid(now_ns())
+    await pool.execute("INSERT INTO orgs (id, slug, name) VALUES ('o', 'o', 'O') ON CONFLICT DO NOTHING")
+    await pool.execute("INSERT INTO apps (id, org_id, slug, name) VALUES ('a', 'o', 'a', 'A') ON CONFLICT DO NOTHING")
+    row = {"ends": 50, "ttl": 100, "most": 150, "deleted": None, **fields}
+    await pool.execute(
+        "INSERT INTO environments (id, app_id, slug, name, color, partitions, is_ephemeral, expires_at, ttl_seconds,"
+        " max_expires_at, deleted_at) VALUES ($1, 'a', lower($1), $1, '#000000', 1, true,"
+        " timestamptz 'epoch' + make_interval(secs => $2), $3, timestamptz 'epoch' + make_interval(secs => $4), $5)",
+        environment,
+        row["ends"],
+        row["ttl"],
+        row["most"],
+        row["deleted"],
+    )
+    return environment
+
+
+async def ends(pool: Pool, environment: str) -> int:
+    query = "SELECT extract(epoch FROM expires_at)::int FROM environments WHERE id = $1"
+    return await pool.fetchval(query, environment)
+
+
+async def test_a_life_moves_forward_in_steps_up_to_its_maximum(pool: Pool) -> None:
+    environment = await growing(pool, ends=100)
+    ledger = Ledger(pool, now_ns)
+    for accepted, is_due, end in (
+        (9, False, 100),
+        (10, True, 110),
+        (10, False, 110),
+        (5, False, 110),
+        (49, True, 149),
+        (90, True, 150),
+        (149, False, 150),
+    ):
+        assert await ledger.extend({environment: accepted * SECOND_NS}, 10) is is_due, accepted
+        assert await ends(pool, environment) == end
+
+
+async def test_only_lives_that_go_on_are_extended(pool: Pool) -> None:
+    ledger = Ledger(pool, now_ns)
+    over = await growing(pool)
+    lasting = await growing(pool, ttl=None, most=None)
+    deleted = await growing(pool, deleted=datetime.fromtimestamp(0, UTC))
+    good = await growing(pool)
+    accepted = dict.fromkeys((over, lasting, deleted, good, "unknown"), 40 * SECOND_NS) | {over: 50 * SECOND_NS}
+    assert await ledger.extend(accepted, 10)
+    assert [await ends(pool, each) for each in (over, lasting, deleted, good)] == [50, 50, 50, 140]
+
+
+async def test_of_many_processes_one_writes_and_nobody_is_notified_in_vain(pool: Pool, database_url: str) -> None:
+    environment = await growing(pool)
+    ledgers = [Ledger(pool, now_ns) for _ in range(4)]
+    listener = await connect(Database(url=database_url))
+    notified: list[object] = []
+
+    def note(*arguments: object) -> None:
+        notified.append(arguments)
+
+    await listener.add_listener("axonpush_directory", note)
+    written = await asyncio.gather(*(each.extend({environment: 40 * SECOND_NS}, 10) for each in ledgers))
+    assert sorted(written) == [False, False, False, True]
+    # Notifications come in the order of their transactions.
+    await pool.execute("SELECT pg_notify('axonpush_directory', 'last')")
+    async with asyncio.timeout(10):
+        while len(notified) < 2:  # noqa: ASYNC110 (the driver calls back)
+            await asyncio.sleep(0.01)
+    assert len(notified) == 2
+    await listener.close()
+
+
 class Lossy(Ledger):
     """A ledger whose answers can be lost on their way."""
 
@@ -126,7 +202,8 @@ async def test_a_lost_answer_is_no_second_flush_and_loses_nothing(pool: Pool, da
     await directory.start()
     account = Account(limits=Limits(directory.limited, now_ns), usage=Usage())
     ledger = Lossy(pool, now_ns)
-    reporter = Reporter(ledger, directory, account)
+    lives = Lives(directory.environment, step_percent=10, poll_seconds=5)
+    reporter = Reporter(ledger, directory, account, lives)
     await reporter.report()
     for is_lossy in (True, True, False, True, False):
         ledger.is_lossy = is_lossy
@@ -151,7 +228,14 @@ def test_a_month_begins_in_utc() -> None:
 async def test_a_database_that_is_away_is_told_of_in_a_sentence() -> None:
     pool = await open_pool(Database(url="postgresql://postgres@127.0.0.1:1/none", tls_mode="disable"))
     ledger = Ledger(pool, now_ns)
-    for call in (ledger.beat(""), ledger.flush(1, []), ledger.used_this_month(), ledger.tidy(), ledger.leave()):
+    for call in (
+        ledger.beat(""),
+        ledger.flush(1, []),
+        ledger.extend({}, 10),
+        ledger.used_this_month(),
+        ledger.tidy(),
+        ledger.leave(),
+    ):
         with pytest.raises(StoreTransient, match="cannot be written"):
             await call
     pool.terminate()

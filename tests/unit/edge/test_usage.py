@@ -15,8 +15,18 @@ def test_requests_are_counted_by_environment_key_and_minute() -> None:
     usage.refuse("e1", "k", MINUTE_NS + 8, "malformed")
     usage.refuse("e1", "l", MINUTE_NS, "rate_limited")
     assert usage.drain() == [
-        Used("e1", "k", 0, requests=2, items=2, bytes=25, last_ns=MINUTE_NS - 1),
-        Used("e1", "k", 1, requests=1, items=3, bytes=30, refused={"malformed": 2}, last_ns=MINUTE_NS + 8),
+        Used("e1", "k", 0, requests=2, items=2, bytes=25, last_ns=MINUTE_NS - 1, accepted_ns=MINUTE_NS - 1),
+        Used(
+            "e1",
+            "k",
+            1,
+            requests=1,
+            items=3,
+            bytes=30,
+            refused={"malformed": 2},
+            last_ns=MINUTE_NS + 8,
+            accepted_ns=MINUTE_NS,
+        ),
         Used("e1", "l", 1, refused={"rate_limited": 1}, last_ns=MINUTE_NS),
         Used("e2", "k", 0, requests=1, items=1, bytes=10, last_ns=0),
     ]
