@@ -49,7 +49,7 @@ def _without(text: bytes | Raw, levels: tuple[str, ...], faults: Faults, numbers
     if not levels:
         return _item(text, faults.get(next(numbers)))
     fields = _OBJECT.decode(text)
-    key = next((key for key in _spellings(levels[0]) if fields.get(key, b"null") != b"null"), None)
+    key = chosen(fields, levels[0])
     if key is None:
         return bytes(text)
     inner = [_without(child, levels[1:], faults, numbers) for child in _LIST.decode(fields[key])]
@@ -62,11 +62,18 @@ def _item(text: bytes | Raw, cleared: tuple[str, ...] | None) -> bytes:
         return bytes(text)
     if not cleared:
         return b""
-    names = {spelling for name in cleared for spelling in _spellings(name)}
+    names = {spelling for name in cleared for spelling in spellings(name)}
     return encode({name: value for name, value in _OBJECT.decode(text).items() if name not in names})
 
 
-def _spellings(name: str) -> tuple[str, str]:
+def chosen(fields: Mapping[str, Raw], name: str) -> str | None:
+    """Answer the spelling of a field's name that counts: the first whose value is not null."""
+    return next(
+        (key for key in spellings(name) if key in fields and bytes(memoryview(fields[key])[:5]) != b"null"), None
+    )
+
+
+def spellings(name: str) -> tuple[str, str]:
     """Answer a field's name in camelCase and in snake_case, the one that wins first."""
     first, *others = name.split("_")
     return first + "".join(other.title() for other in others), name
