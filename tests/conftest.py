@@ -31,7 +31,7 @@ async def servers() -> AsyncGenerator[Servers]:
                 held,
                 wants_postgres=not database_url,
                 wants_kafka=not kafka_bootstrap,
-                record_max_bytes=Kafka().record_max_bytes,
+                record_max_bytes=Kafka().message_max_bytes,
                 display=Lines(),
             )
         )

@@ -127,7 +127,7 @@ async def _start(plan: Plan, stack: AsyncExitStack, display: Display) -> tuple[l
             held,
             wants_postgres=not plan.settings.database.url,
             wants_kafka=not plan.settings.kafka.bootstrap,
-            record_max_bytes=plan.settings.kafka.record_max_bytes,
+            record_max_bytes=plan.settings.kafka.message_max_bytes,
             display=display,
         )
     )

@@ -6,6 +6,10 @@ from msgspec import Meta, Struct
 
 KIB = 1024
 MIB = 1024 * KIB
+ITEM_ROOM_BYTES = MIB
+"""What may travel with an item beside itself: its resource and scope, or the headers of its envelope."""
+# A record's headers, and Kafka's own framing.
+_FRAMING_BYTES = 64 * KIB
 
 
 def _says(sentence: str, *, ge: int | None = None, le: int | None = None) -> Meta:
@@ -28,6 +32,9 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     header_timeout_seconds: Annotated[int, _says("Time a client has to send a request's head.", ge=1)] = 10
     body_timeout_seconds: Annotated[int, _says("Time a client has to send a request's body.", ge=1)] = 30
     keepalive_timeout_seconds: Annotated[int, _says("Idle connections are closed after this.", ge=1)] = 75
+    connection_max_age_seconds: Annotated[
+        int, _says("A connection ends with the first answer after this, give or take a tenth.", ge=1)
+    ] = 300
     drain_delay_seconds: Annotated[
         int, _says("After SIGTERM readiness is off, but requests are still served for this long.", ge=0)
     ] = 5
@@ -44,6 +51,14 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     otlp_inflated_max_bytes: Annotated[int, _says("Largest OTLP body once decompressed.", ge=1)] = 64 * MIB
     envelope_inflated_max_bytes: Annotated[int, _says("Largest envelope once decompressed.", ge=1)] = 100 * MIB
     event_max_bytes: Annotated[int, _says("Largest event-like item of an envelope.", ge=1)] = MIB
+    attachment_max_bytes: Annotated[int, _says("Largest attachment of an envelope.", ge=1)] = 100 * MIB
+    attachments_max_count: Annotated[int, _says("Most attachments of an envelope.", ge=1)] = 30
+    sessions_max_count: Annotated[int, _says("Most sessions of an envelope.", ge=1)] = 100
+    container_max_bytes: Annotated[int, _says("Largest item that holds logs, spans or metrics.", ge=1)] = 12 * MIB
+    check_in_max_bytes: Annotated[int, _says("Largest check-in of a monitor.", ge=1)] = 100 * KIB
+    client_report_max_bytes: Annotated[int, _says("Largest client report of an envelope.", ge=1)] = 100 * KIB
+    profile_max_bytes: Annotated[int, _says("Largest profile of an envelope.", ge=1)] = 50 * MIB
+    replay_recording_max_bytes: Annotated[int, _says("Largest part of a recorded replay, compressed.", ge=1)] = 10 * MIB
     nesting_max_depth: Annotated[int, _says("Deepest nesting of an OTLP value or of JSON.", ge=1, le=64)] = 16
     attribute_max_bytes: Annotated[int, _says("Longer attribute values are cut and marked.", ge=1)] = MIB
     attributes_max_count: Annotated[int, _says("Attributes of an item past this are dropped and marked.", ge=1)] = 1024
@@ -85,10 +100,23 @@ class Kafka(Struct, frozen=True, forbid_unknown_fields=True):
     replication_factor: Annotated[int, _says("Copies of each partition; 3 in a cluster.", ge=1)] = 1
     min_insync_replicas: Annotated[int, _says("Copies that must acknowledge; 2 in a cluster.", ge=1)] = 1
     retention_hours: Annotated[int, _says("How long a topic keeps a record.", ge=1)] = 168
-    record_max_bytes: Annotated[int, _says("Largest record of a topic.", ge=KIB)] = 20 * MIB
+    record_max_bytes: Annotated[int, _says("Larger payloads are split into records of this.", ge=64 * KIB)] = MIB
+    item_max_bytes: Annotated[
+        int, _says("Largest single item, in a record of its own; and most that a record decompresses to.", ge=MIB)
+    ] = 8 * MIB
     batch_max_bytes: Annotated[int, _says("A batch of records is sent when it has grown to this.", ge=KIB)] = MIB
     linger_ms: Annotated[int, _says("A batch waits this long for more records.", ge=0, le=1000)] = 4
     publish_timeout_seconds: Annotated[int, _says("Time until an unacknowledged publish is a 503.", ge=1)] = 5
+
+    @property
+    def value_max_bytes(self) -> int:
+        """Most bytes of a record's value: of an item, and of the resource and scope, or headers, that come with it."""
+        return max(self.record_max_bytes, self.item_max_bytes + ITEM_ROOM_BYTES)
+
+    @property
+    def message_max_bytes(self) -> int:
+        """What a topic must take: a batch of records, which is one record alone where that is larger, with framing."""
+        return max(self.value_max_bytes, self.batch_max_bytes) + _FRAMING_BYTES
 
 
 class Directory(Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +175,15 @@ class Previews(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 10
 
 
+class Approvals(Struct, frozen=True, forbid_unknown_fields=True):
+    """Approvals of destructive calls that somebody's own roles do not allow."""
+
+    pending_seconds: Annotated[
+        int, _says("A request that nobody has decided on ends after this.", ge=1, le=365 * 86_400)
+    ] = 86_400
+    use_seconds: Annotated[int, _says("An approved call has to be made within this.", ge=1, le=365 * 86_400)] = 3600
+
+
 class Reaper(Struct, frozen=True, forbid_unknown_fields=True):
     """Removal of what expired, was deleted, or is older than its environment keeps; one edge at a time does it."""
 
@@ -177,5 +214,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     worker: Worker = Worker()
     control: Control = Control()
     previews: Previews = Previews()
+    approvals: Approvals = Approvals()
     reaper: Reaper = Reaper()
     log: Log = Log()

@@ -45,7 +45,7 @@ class Topics(Protocol):
     """Makes, checks and deletes the topics of environments."""
 
     async def ensure(self, partitions_by_topic: Mapping[str, int]) -> None:
-        """Make the topics that are missing, and raise partition counts that are lower.
+        """Make the topics that are missing, and raise partition counts and record limits that are lower.
 
         Topics that exist are accepted as they are otherwise; where access rules forbid creation, those made beforehand
         are accepted.

@@ -109,10 +109,9 @@ class KafkaPublisher:
 
     def check_size(self, record: Record) -> None:
         """See `Publisher.check_size`."""
-        if len(record.value) > self._kafka.record_max_bytes:
-            raise PayloadTooLarge(
-                f"The payload has {len(record.value)} bytes; a record takes at most {self._kafka.record_max_bytes}."
-            )
+        max_bytes = self._kafka.value_max_bytes
+        if len(record.value) > max_bytes:
+            raise PayloadTooLarge(f"The payload has {len(record.value)} bytes; a record takes at most {max_bytes}.")
 
     async def publish(self, environment_id: str, record: Record) -> None:
         """See `Publisher.publish`."""
@@ -214,8 +213,8 @@ class KafkaPublisher:
             **kafka_options(self._kafka),
             acks="all",
             enable_idempotence=True,
-            max_batch_size=self._kafka.record_max_bytes + self._kafka.batch_max_bytes,
-            max_request_size=self._kafka.record_max_bytes + self._kafka.batch_max_bytes,
+            max_batch_size=self._kafka.message_max_bytes,
+            max_request_size=self._kafka.message_max_bytes,
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
             request_timeout_ms=self._kafka.publish_timeout_seconds * 1000,
         )

@@ -1,11 +1,13 @@
 """Administration of the environments' topics: made by whoever makes an environment, never by asking for metadata."""
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     KafkaError,
     TopicAlreadyExistsError,
@@ -18,10 +20,13 @@ from gateway.runtime.kafka_options import kafka_options
 from gateway.runtime.settings import Kafka
 from schemas.errors import StreamUnavailable
 
-# Room for a record's headers and Kafka's own framing above the largest value.
-_FRAMING_BYTES = 64 * 1024
+_log = logging.getLogger(__name__)
+
 _MS_PER_HOUR = 3_600_000
 _TIMEOUT_SECONDS = 10.0
+_LIMIT = "max.message.bytes"
+# Where a value of a topic comes from: its own configuration (Kafka's protocol, DescribeConfigs).
+_OWN_CONFIG = 1
 # Where access rules forbid creation, a topic made beforehand is accepted.
 _ACCEPTABLE = (TopicAlreadyExistsError, TopicAuthorizationFailedError)
 
@@ -41,6 +46,7 @@ class KafkaTopics:
                 client = await self._connected()
                 existing = await _partition_counts(client, partitions_by_topic)
                 await self._create(client, {t: n for t, n in partitions_by_topic.items() if t not in existing})
+                await _raise_limits(client, existing, self._kafka.message_max_bytes)
                 await _widen(client, {t: n for t, n in partitions_by_topic.items() if n > existing.get(t, n)})
         except (KafkaError, TimeoutError, OSError) as error:
             raise StreamUnavailable(f"The topics cannot be made ready: {error!r}.") from error
@@ -98,7 +104,7 @@ class KafkaTopics:
         if not partitions_by_topic:
             return
         configs = {
-            "max.message.bytes": str(self._kafka.record_max_bytes + _FRAMING_BYTES),
+            _LIMIT: str(self._kafka.message_max_bytes),
             "min.insync.replicas": str(self._kafka.min_insync_replicas),
             "retention.ms": str(self._kafka.retention_hours * _MS_PER_HOUR),
             "unclean.leader.election.enable": "false",
@@ -126,6 +132,26 @@ async def _partition_counts(client: AIOKafkaAdminClient, topics: Iterable[str]) 
     """Answer how many partitions each of the topics has that exist."""
     described: Any = await client.describe_topics(list(topics))
     return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+async def _raise_limits(client: AIOKafkaAdminClient, topics: Iterable[str], max_bytes: int) -> None:
+    """Let topics that take less than a record may have take it, and say so where that is not allowed."""
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    if not asked:
+        return
+    described: Any = await client.describe_configs(asked)
+    for code, _, _, topic, entries in (found for answer in described for found in answer.resources):
+        values = {name: value for name, value, *_ in entries}
+        if code or int(values[_LIMIT]) >= max_bytes:
+            continue
+        # Kafka resets whatever is not named here.
+        own = {name: value for name, value, _, source, *_ in entries if source == _OWN_CONFIG}
+        changed = ConfigResource(ConfigResourceType.TOPIC, topic, own | {_LIMIT: str(max_bytes)})
+        answers: Any = await client.alter_configs([changed])
+        if any(result[0] for answer in answers for result in answer.resources):
+            _log.warning(
+                "%s of %s is %s; larger records are refused. Set it to %d.", _LIMIT, topic, values[_LIMIT], max_bytes
+            )
 
 
 async def _widen(client: AIOKafkaAdminClient, partitions_by_topic: Mapping[str, int]) -> None:

@@ -38,7 +38,7 @@ async def start(data: DataDir, held: int, certificates: Certificates) -> tuple[C
     try:
         properties = data.kafka / "server.properties"
         # Of two lines with one name the later counts.
-        written = kafka._properties(ports[0], controller, data.kafka / "data", Kafka().record_max_bytes)
+        written = kafka._properties(ports[0], controller, data.kafka / "data", Kafka().message_max_bytes)
         properties.write_text(written + _listeners(controller, ports, certificates))
         await _format(data, held, command, env, properties)
         archive = ClassArchive(jars.cache_folder(), command, env)
