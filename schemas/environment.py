@@ -57,6 +57,12 @@ class MonthlyQuota(Struct, frozen=True, rename="camel"):
     bytes: int | None = None
 
 
+class CategoryLimit(Struct, frozen=True, rename="camel"):
+    """How many items of one of Sentry's categories a minute may bring, and as many at once; 0: they are not wanted."""
+
+    per_minute: int
+
+
 class App(Struct, frozen=True):
     """An app: what environments, channels and keys belong to."""
 
@@ -83,6 +89,7 @@ class Environment(Struct, frozen=True):
     rate: Rate | None = None
     monthly_quota: MonthlyQuota | None = None
     over_quota: OverQuota = OverQuota.REJECT
+    categories: dict[str, CategoryLimit] | None = None
 
 
 class Channel(Struct, frozen=True):

@@ -8,6 +8,7 @@ import click
 from gateway.cli.client import Client, Item, app_option, given, with_client
 from gateway.cli.printing import print_item, print_list
 from gateway.cli.rights import limit_options
+from gateway.cli.sentry_categories import category_option
 
 _COLUMNS = {
     "at": "at",
@@ -23,9 +24,16 @@ _COLUMNS = {
 @click.argument("environment")
 @app_option
 @limit_options
+@category_option
 @with_client
 def policy(
-    client: Client, *, environment: str, app_name: str | None, limits: Callable[[Item], Item], as_json: bool
+    client: Client,
+    *,
+    environment: str,
+    app_name: str | None,
+    limits: Callable[[Item], Item],
+    categories: Callable[[Item], Item],
+    as_json: bool,
 ) -> None:
     """Show the limits of an environment, for all its keys together, or change those that are given.
 
@@ -37,7 +45,7 @@ def policy(
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     path = f"/environments/{client.environment(client.app(app_name), environment)['id']}/policy"
     current = client.call("GET", path)
-    changes = limits(current)
+    changes = {**limits(current), **categories(current)}
     print_item(client.call("PATCH", path, changes) if changes else current, as_json=as_json)
 
 

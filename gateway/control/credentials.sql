@@ -98,7 +98,8 @@ WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL;
 
 -- name: update_policy
 WITH changed AS (
-    UPDATE environments SET rate = $3, monthly_quota = $4, over_quota = $5 WHERE org_id = $1 AND id = $2 RETURNING *
+    UPDATE environments SET rate = $3, monthly_quota = $4, over_quota = $5, categories = $6
+    WHERE org_id = $1 AND id = $2 RETURNING *
 )
 SELECT {columns} FROM (SELECT *, id AS environment_id FROM changed) AS policies;
 

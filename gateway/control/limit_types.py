@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType, field
 
 from gateway.control.types import Answer, Input, Moment
-from schemas.environment import MonthlyQuota, OverQuota, Rate
+from schemas.environment import CategoryLimit, MonthlyQuota, OverQuota, Rate
 
 _PerSecond = Annotated[float, Meta(gt=0, le=1e9)]
 _Bytes = Annotated[int, Meta(ge=1, le=2**53)]
@@ -41,21 +41,32 @@ class SetMonthlyQuota(Input, frozen=True, kw_only=True):
     bytes: _Bytes | None = None
 
 
+class SetCategoryLimit(Input, frozen=True, kw_only=True):
+    """How many items of a category a minute may bring, and as many at once; 0 tells SDKs to send none."""
+
+    per_minute: Annotated[int, Meta(ge=0, le=2**53)]
+
+
 class Policy(Answer, frozen=True, kw_only=True):
-    """The limits of an environment, for all its keys together; null sets none."""
+    """The limits of an environment, for all its keys together; null sets none. `categories` are those of Sentry."""
 
     environment_id: str
     rate: Rate | None
     monthly_quota: MonthlyQuota | None
     over_quota: OverQuota
+    categories: dict[str, CategoryLimit] | None
 
 
 class UpdatePolicy(Input, frozen=True, kw_only=True):
-    """Body of PATCH /environments/{id}/policy; what is not given stays as it is, null removes a limit."""
+    """Body of PATCH /environments/{id}/policy; what is not given stays as it is, null removes a limit.
+
+    `categories` names Sentry's data categories, and takes the place of all that were limited before.
+    """
 
     rate: SetRate | UnsetType | None = UNSET
     monthly_quota: SetMonthlyQuota | UnsetType | None = UNSET
     over_quota: OverQuota | UnsetType = UNSET
+    categories: dict[str, SetCategoryLimit] | UnsetType | None = UNSET
 
 
 class UsageQuery(Input, frozen=True, kw_only=True):

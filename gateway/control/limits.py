@@ -48,7 +48,7 @@ async def update_policy(service: Service, principal: Principal, environment_id: 
     Raises:
         NotFound: the principal reaches no such environment.
         PreconditionFailed: they were changed meanwhile.
-        Unprocessable: a burst has no rate.
+        Unprocessable: a burst has no rate, or a category is none.
     """
     environment = await lookup.environment_to_change(service, principal, environment_id)
     permission = Permission.PREVIEW if environment.is_ephemeral else Permission.ENVIRONMENT
@@ -65,6 +65,7 @@ async def update_policy(service: Service, principal: Principal, environment_id: 
         if body.monthly_quota is UNSET
         else body.monthly_quota and rights.quota_of(body.monthly_quota),
         current.over_quota if body.over_quota is UNSET else body.over_quota,
+        current.categories if body.categories is UNSET else rights.categories_of(body.categories or {}),
     )
     assert changed is not None
     service.request.note(environment_id, environment_id=environment_id, before=current, after=changed)

@@ -1,7 +1,7 @@
 """What keys and tokens may do: their lists and limits, read from what a call was given; pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
@@ -9,8 +9,9 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from gateway.control.credential_types import ChangedCredential, NewCredential
-from gateway.control.limit_types import SetMonthlyQuota, SetRate
-from schemas.environment import MonthlyQuota, Rate
+from gateway.control.limit_types import SetCategoryLimit, SetMonthlyQuota, SetRate
+from gateway.protocols.sentry_categories import LIMITABLE
+from schemas.environment import CategoryLimit, MonthlyQuota, Rate
 from schemas.errors import Unprocessable
 
 # Browsers leave them away.
@@ -52,6 +53,18 @@ def quota_of(quota: SetMonthlyQuota) -> MonthlyQuota | None:
     """Answer a quota as it is stored, None where it limits nothing."""
     stored = MonthlyQuota(**asdict(quota))
     return None if stored == MonthlyQuota() else stored
+
+
+def categories_of(limits: Mapping[str, SetCategoryLimit]) -> dict[str, CategoryLimit] | None:
+    """Answer the limits of categories as they are stored, None where there are none.
+
+    Raises:
+        Unprocessable: one is of no category, or of none that can be limited.
+    """
+    for name in limits:
+        if name not in LIMITABLE:
+            raise Unprocessable(f"Field `categories.{name[:40]}`: a category is one of {', '.join(LIMITABLE)}.")
+    return {name: CategoryLimit(limit.per_minute) for name, limit in limits.items()} or None
 
 
 def _origins(origins: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ from gateway.edge.admission import Admission, Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.proxies import Proxies
 from gateway.edge.reading import read_body
+from gateway.edge.category_limits import Passed
 from gateway.identity.credentials import single
 from gateway.identity.directory import Directory
 from gateway.identity.resolution import Asked
@@ -15,6 +16,9 @@ from gateway.protocols.body import Codec, inflate
 from gateway.runtime import metrics
 from gateway.runtime.clock import Clock
 from gateway.runtime.ids import new_ingest_id
+from gateway.protocols.envelope import Item
+from gateway.protocols.parts import Part, Sizes
+from gateway.protocols.sentry_limits import ItemLimits
 from gateway.runtime.settings import Limits, Settings
 from gateway.stream.abstract import Publisher
 from schemas.environment import Resolution
@@ -37,6 +41,12 @@ class Ingest:
         self._directory = directory
         self._publisher = publisher
         self._account = account
+        self.sizes = Sizes(
+            record_max_bytes=settings.kafka.record_max_bytes,
+            item_max_bytes=settings.kafka.item_max_bytes,
+            value_max_bytes=settings.kafka.value_max_bytes,
+        )
+        self.item_limits = ItemLimits(settings.limits)
         self._clock = clock
         # Looking up a labelled counter costs more than counting.
         self._counters: dict[tuple[str, Signal, Outcome], Callable[[float], None]] = {}
@@ -107,6 +117,19 @@ class Ingest:
         resolution: Resolution,
         signal: Signal,
         payload_format: Format,
+    def pass_items(self, exchange: Exchange, resolution: Resolution, items: list[Item]) -> Passed:
+        """Answer which of an envelope's items are taken, and count those that are not.
+
+        Raises:
+            CategoriesLimited: some are over the rate of their category, and none is left.
+        """
+        passed = self._account.limits.categories.admit(resolution.environment_id, items)
+        if passed.dropped and not exchange.is_dry_run:
+            for (category, reason), count in passed.dropped.items():
+                metrics.DROPPED_ITEMS.labels(resolution.environment_id, category, reason).inc(count)
+            self._count(resolution, Signal.SENTRY, Outcome.DROPPED, sum(passed.dropped.values()))
+        return passed
+
         *,
         body: bytes,
         data: bytes,

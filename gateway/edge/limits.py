@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from gateway.edge.category_limits import CategoryLimits
 from gateway.edge.gcra import Flow, Gcra
 from gateway.edge.usage import Used
 from gateway.runtime import metrics
@@ -32,6 +33,7 @@ _CALLERS_MAX_COUNT = 100_000
 _NO_QUOTA = MonthlyQuota()
 
 Subject: TypeAlias = Environment | Credential
+Subjects: TypeAlias = Callable[[str, str], tuple[Environment | None, Credential | None]]
 Scope: TypeAlias = Literal["key", "environment"]
 
 
@@ -43,9 +45,13 @@ class Amount(Struct):
 
 
 class Limits:
-    """Says whether a request may come in; where no limit is set that costs one look-up in a dict."""
+    """Says whether a request may come in; where no limit is set that costs one look-up in a dict.
 
-    def __init__(self, subjects: Callable[[str, str], tuple[Subject | None, Subject | None]], clock: Clock) -> None:
+    `categories` says it of the items of an envelope.
+    """
+
+    def __init__(self, subjects: Subjects, clock: Clock) -> None:
+        self.categories = CategoryLimits(lambda environment_id: subjects(environment_id, "")[0], clock)
         self._subjects = subjects
         self._clock = clock
         self._processes_count = 1
@@ -74,6 +80,7 @@ class Limits:
     def forget(self) -> None:
         """Look up anew which limits there are; what was taken stays taken."""
         self._by_caller.clear()
+        self.categories.forget()
 
     def give_back(self, environment_id: str, credential_id: str, *, size_bytes: int) -> None:
         """Let a request that was admitted count for no quota: it was not accepted in the end."""
@@ -91,6 +98,7 @@ class Limits:
     def reconcile(self, processes_count: int, used: Mapping[str, Amount]) -> None:
         """Go on with how many processes share, and what all of them have flushed this month, by id."""
         self._used = used
+        self.categories.share(processes_count)
         if processes_count != self._processes_count or len(self._by_caller) > _CALLERS_MAX_COUNT:
             self._processes_count = processes_count
             self.forget()

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from gateway.protocols.text import plain
 from schemas.errors import MethodNotAllowed, NotFound
 from schemas.signals import Signal
 
@@ -35,7 +36,7 @@ class Route(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """A route and what its path says: for Sentry the `channel`."""
+    """A route and what its path says: for Sentry the `channel`, and what else its endpoint has there."""
 
     route: Route
     path: str
@@ -50,8 +51,17 @@ def _operation(name: str) -> Route:
     return Route(name=name, family=Family.OPERATIONS, methods=("GET", "HEAD"))
 
 
-ENVELOPE = Route(name="sentry_envelope", family=Family.SENTRY, methods=("POST", "OPTIONS"))
-STORE = Route(name="sentry_store", family=Family.SENTRY, methods=("POST", "OPTIONS"))
+def _sentry(name: str, *more_methods: str) -> Route:
+    return Route(name=f"sentry_{name}", family=Family.SENTRY, methods=(*more_methods, "POST", "OPTIONS"))
+
+
+ENVELOPE = _sentry("envelope")
+STORE = _sentry("store", "GET")
+SECURITY = _sentry("security")
+MINIDUMP = _sentry("minidump")
+UNREAL = _sentry("unreal")
+CHECK_IN = _sentry("check_in", "GET")
+ATTACHMENTS = _sentry("attachments")
 HEALTHZ = _operation("healthz")
 READYZ = _operation("readyz")
 METRICS = _operation("metrics")
@@ -66,8 +76,27 @@ _EXACT = {
     "/metrics": METRICS,
 }
 _FOUND = {path: Found(route=route, path=path) for path, route in _EXACT.items()}
-_SENTRY = re.compile(r"(?:/.*)?/api/(?P<channel>[^/]+)/(?P<endpoint>envelope|store)")
-_SENTRY_ENDPOINTS = {"envelope": ENVELOPE, "store": STORE}
+# What follows `/api/`; the first one is nearly all of it.
+_SENTRY_PATHS = (
+    ("<channel>/envelope", ENVELOPE),
+    ("<channel>/store", STORE),
+    ("store", STORE),
+    ("<channel>/security", SECURITY),
+    ("<channel>/csp-report", SECURITY),
+    ("<channel>/minidump", MINIDUMP),
+    ("<channel>/unreal/<key>", UNREAL),
+    ("<channel>/cron/<slug>", CHECK_IN),
+    ("<channel>/cron/<slug>/<key>", CHECK_IN),
+    ("<channel>/events/<event>/attachments", ATTACHMENTS),
+    ("<channel>/integration/otlp/v1/traces", _EXACT["/v1/traces"]),
+    ("<channel>/integration/otlp/v1/logs", _EXACT["/v1/logs"]),
+)
+_SENTRY = tuple(
+    (re.compile("(?:/.*)?/api/" + re.sub("<([a-z]+)>", r"(?P<\1>[^/]+)", path)), route) for path, route in _SENTRY_PATHS
+)
+_SENTRY_ELSE = re.compile(r"(?:/.*)?/api(?:/.*)?")
+# Where an SDK arrives with what is not taken here; it is told in its own form.
+_NO_ENDPOINT = Route(name="sentry_unknown", family=Family.SENTRY, methods=())
 _SLASHES = re.compile(r"/{2,}")
 # Where a misconfigured exporter arrives; it is told in its own form.
 _NO_SIGNAL = Route(name="otlp_unknown", family=Family.OTLP, methods=())
@@ -88,6 +117,8 @@ def check_method(found: Found, method: str) -> None:
     methods = found.route.methods
     if not methods:
         raise NotFound(
+    if found.route is _NO_ENDPOINT:
+        raise NotFound("No endpoint of Sentry's stands at this path. Envelopes go to /api/<channel>/envelope/.")
             "Nothing stands at this path. OTLP goes to /v1/traces, /v1/logs and /v1/metrics: "
             "set the exporter's endpoint to the root of this URL."
         )
@@ -100,10 +131,16 @@ def _find_laxly(raw_path: str) -> Found:
     path = path.rstrip("/") or "/"
     if (found := _FOUND.get(path)) is not None:
         return found
-    if (sentry := _SENTRY.fullmatch(path)) is not None:
-        return Found(
-            route=_SENTRY_ENDPOINTS[sentry["endpoint"]], path=path, parameters={"channel": unquote(sentry["channel"])}
-        )
-    if f"{path}/".startswith(("//", "/v1/")):
+    if "/api/" in f"{path}/" and (sentry := _find_sentry(path)) is not None:
+        return sentry
+    if f"{path}/".startswith(("//", "/v1/", _GRPC)):
         return Found(route=_NO_SIGNAL, path=path)
     return Found(route=CONTROL, path=path)
+
+
+def _find_sentry(path: str) -> Found | None:
+    for pattern, route in _SENTRY:
+        if (found := pattern.fullmatch(path)) is not None:
+            parameters = {name: plain(unquote(text)) for name, text in found.groupdict().items()}
+            return Found(route=route, path=path, parameters=parameters)
+    return Found(route=_NO_ENDPOINT, path=path) if _SENTRY_ELSE.fullmatch(path) else None

@@ -7,7 +7,7 @@ passed over. The same key in two places is fine, two different ones are refused.
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from schemas.errors import Malformed, Unauthenticated
@@ -16,10 +16,11 @@ _PREFIXES = ("ak_", "pt_", "mk_")
 _KEY = re.compile(r"[A-Za-z0-9_]+")
 _SENTRY_SCHEME = "sentry"
 _SENTRY_VERSION_MAX = 7
+_SHOWN_MAX_CHARACTERS = 64
 
 
 class Headers(Protocol):
-    """A request's headers: names compare case-insensitively, and a name can stand there more than once."""
+    """A request's headers, whose names compare case-insensitively, or its query; a name can stand there repeatedly."""
 
     def getall(self, key: str, default: Sequence[str], /) -> Sequence[str]:
         """Answer all values of one name, in order."""
@@ -51,7 +52,7 @@ def otlp_key(headers: Headers) -> str:
     return _the_one([*_api_key(headers), *_authorization(headers)], "X-API-Key")
 
 
-def sentry_key(headers: Headers, query: Mapping[str, str], path_key: str | None = None) -> str | None:
+def sentry_key(headers: Headers, query: Headers, path_key: str | None = None) -> str | None:
     """Find the key of a Sentry request: in `X-Sentry-Auth`, `Authorization`, `X-API-Key`, the query, the path.
 
     None where there is none: the envelope's own `dsn` may still bring one, see `with_dsn`.
@@ -66,12 +67,23 @@ def sentry_key(headers: Headers, query: Mapping[str, str], path_key: str | None 
         *_authorization(headers),
         *_api_key(headers),
     ]
-    if key := query.get("sentry_key"):
-        found.append(key.strip())
-        _check_version(query.get("sentry_version"))
+    for version in query.getall("sentry_version", ()):
+        _check_version(version)
+    found += [key.strip() for key in query.getall("sentry_key", ()) if key]
     if path_key:
         found.append(path_key)
     return _sentry_form(_the_one(found, "X-Sentry-Auth")) if found else None
+
+
+def project_of(text: str | None) -> str | None:
+    """Answer the project that a path names, None where it names none: the key knows it then.
+
+    Raises:
+        Malformed: it is no number.
+    """
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise Malformed(f"The project {text[:_SHOWN_MAX_CHARACTERS]!r} is not a number.", reason="bad_channel")
+    return text
 
 
 def with_dsn(key: str | None, dsn_key: str | None) -> str:

@@ -18,7 +18,7 @@ _APPS = "SELECT id, default_environment_id, default_channel_id FROM apps WHERE c
 _ENVIRONMENTS = """
     SELECT id, app_id, slug, ingest, (extract(epoch FROM expires_at) * 1e9)::bigint AS expires_at_ns,
            ttl_seconds, (extract(epoch FROM max_expires_at) * 1e9)::bigint AS max_expires_at_ns,
-           deleted_at IS NOT NULL AS is_deleted, source_ref, rate, monthly_quota, over_quota
+           deleted_at IS NOT NULL AS is_deleted, source_ref, rate, monthly_quota, over_quota, categories
     FROM environments WHERE changed_xid >= $1::text::xid8"""
 _CHANNELS = "SELECT id, app_id, deleted_at IS NOT NULL AS is_deleted FROM channels WHERE changed_xid >= $1::text::xid8"
 _CREDENTIAL_COLUMNS = """

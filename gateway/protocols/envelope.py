@@ -4,16 +4,17 @@ Source: develop.sentry.dev, Envelopes; getsentry/relay where that is silent.
 """
 
 import re
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import Struct
 
-from gateway.protocols.text import BOM, read_json
-from schemas.errors import Malformed, PayloadTooLarge
+from gateway.protocols.text import BOM, read_json, write_json
+from schemas.errors import Malformed
 
+ITEMS_MAX_COUNT = 10_000
 _HEADER_MAX_BYTES = 8 * 1024
-_ITEMS_MAX_COUNT = 10_000
 _EVENT_TYPES = frozenset({"event", "transaction"})
 _EVENT_ID = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z", re.IGNORECASE)
 # All zeros are how some SDKs write that they have none.
@@ -70,8 +71,8 @@ def parse(data: bytes) -> Envelope:
         if not line.strip():  # blank lines between items do no harm
             position = after
             continue
-        if len(items) == _ITEMS_MAX_COUNT:
-            raise Malformed(f"The envelope has more than {_ITEMS_MAX_COUNT} items.")
+        if len(items) == ITEMS_MAX_COUNT:
+            raise Malformed(f"The envelope has more than {ITEMS_MAX_COUNT} items.")
         where = f"header of item {len(items)}, at byte {position},"
         item_headers = _header(line, where)
         item_type = item_headers.get("type")
@@ -82,31 +83,32 @@ def parse(data: bytes) -> Envelope:
     return Envelope(headers, items)
 
 
-def check_sizes(envelope: Envelope, *, event_max_bytes: int) -> None:
-    """Check that no event or transaction is larger than is taken; what else an envelope carries only the body bounds.
-
-    Raises:
-        PayloadTooLarge: one is. It must not be 400: mobile SDKs send a 400 again for ever.
-    """
-    for number, item in enumerate(envelope.items):
-        if item.type in _EVENT_TYPES and len(item.payload) > event_max_bytes:
-            raise PayloadTooLarge(
-                f"Item {number} ({item.type}) has {len(item.payload)} bytes; at most {event_max_bytes} are taken."
-            )
-
-
 def event_id_of(envelope: Envelope) -> str | None:
     """Answer the event id as 32 hex digits: the envelope's, else that of its first event or transaction."""
-    found = _event_id(envelope.headers.get("event_id"))
+    found = event_id(envelope.headers.get("event_id"))
     if found is not None:
         return found
     payload = next((item.payload for item in envelope.items if item.type in _EVENT_TYPES), None)
-    return _event_id(_event_id_in(payload)) if payload is not None else None
+    return event_id(_event_id_in(payload)) if payload is not None else None
+
+
+def event_id(value: object) -> str | None:
+    """Answer an event id, written with or without dashes, as 32 hex digits; None where it is none, or all zeros."""
+    if not isinstance(value, str) or not _EVENT_ID.match(value.strip()):
+        return None
+    digits = value.strip().replace("-", "").lower()
+    return None if digits == _NO_ID else digits
 
 
 def needs_event_id(envelope: Envelope) -> bool:
     """Tell whether a client expects an event id in the answer: there is an event or a transaction."""
     return any(item.type in _EVENT_TYPES for item in envelope.items)
+
+
+def ignored_headers(envelope: Envelope) -> list[str]:
+    """Answer which of the headers that something is read from are not what they should be: `sent_at`, `trace`."""
+    headers = envelope.headers
+    return [name for name, is_right in _CHECKED if name in headers and not is_right(headers[name])]
 
 
 def dsn_of(data: bytes) -> Dsn | None:
@@ -128,11 +130,30 @@ def dsn_of(data: bytes) -> Dsn | None:
 
 def render(headers: dict[str, Any], items: list[Item]) -> bytes:
     """Write an envelope; `parse` reads it back, each payload with its length."""
-    parts = [msgspec.json.encode(headers)]
+    parts = [write_json(headers)]
     for item in items:
-        parts.append(msgspec.json.encode(item.headers | {"type": item.type, "length": len(item.payload)}))
+        parts.append(write_json(item.headers | {"type": item.type, "length": len(item.payload)}))
         parts.append(item.payload)
     return b"\n".join(parts) + b"\n"
+
+
+def _is_moment(value: object) -> bool:
+    """Tell whether a time is RFC 3339, or seconds since 1970."""
+    if isinstance(value, str):
+        try:
+            datetime.fromisoformat(value.strip())
+        except ValueError:
+            return False
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_trace(value: object) -> bool:
+    """Tell whether a header is the context of a trace: an object that names the trace."""
+    return isinstance(value, dict) and event_id(cast("dict[str, Any]", value).get("trace_id")) is not None
+
+
+_CHECKED = (("sent_at", _is_moment), ("trace", _is_trace))
 
 
 def _line(data: bytes, position: int) -> tuple[bytes, int]:
@@ -182,10 +203,3 @@ def _event_id_in(payload: bytes) -> object:
     except Malformed:
         return None  # an event is never refused for its content
     return cast("dict[str, Any]", found).get("event_id") if isinstance(found, dict) else None
-
-
-def _event_id(value: object) -> str | None:
-    if not isinstance(value, str) or not _EVENT_ID.match(value.strip()):
-        return None
-    digits = value.strip().replace("-", "").lower()
-    return None if digits == _NO_ID else digits

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from gateway.protocols.body import ACCEPT_ENCODING, UNSUPPORTED_ENCODING
 from gateway.protocols.otlp.verdict import Verdict
+from gateway.protocols.sentry_categories import LIMITABLE, announced_as
+from gateway.protocols.sentry_quotas import RATE_LIMITS_HEADER, CategoriesLimited, Limited, rate_limits
 from schemas import errors
 from schemas.errors import Deferred, GatewayError, MethodNotAllowed, RateLimited
 from schemas.signals import Format, Signal
@@ -82,11 +84,8 @@ _REJECTED_FIELDS = {
     Signal.LOGS: "rejectedLogRecords",
     Signal.METRICS: "rejectedDataPoints",
 }
-# All that an SDK sends but client reports, which are never limited (develop.sentry.dev, Rate Limiting).
-_SENTRY_CATEGORIES = (
-    "error;transaction;security;feedback;attachment;session;log_item;log_byte;span;metric;trace_metric;"
-    "profile;profile_chunk;profile_chunk_ui;replay;monitor;metric_bucket;default"
-)
+# What has no category of its own is "default" to SDKs.
+_SENTRY_CATEGORIES = (*announced_as(LIMITABLE), "default")
 _SENTRY_SCOPES = {"key": "key", "environment": "project"}
 _MESSAGE_MAX_BYTES = 1024
 _LINE_MAX_CHARACTERS = 120
@@ -193,11 +192,15 @@ def _headers_of(error: GatewayError, status: HTTPStatus) -> Headers:
 
 
 def _sentry_limits(error: GatewayError) -> Headers:
-    """Name what is limited, `seconds:categories:scope:reason`: a 429 that does not stops an SDK altogether."""
+    """Name what is limited: a 429 that does not stops an SDK altogether."""
     if not isinstance(error, RateLimited):
         return ()
-    scope = _SENTRY_SCOPES[error.scope]
-    return (("X-Sentry-Rate-Limits", f"{error.retry_after_seconds}:{_SENTRY_CATEGORIES}:{scope}:{error.reason}"),)
+    if isinstance(error, CategoriesLimited):
+        limits = error.limits
+    else:
+        seconds, scope = error.retry_after_seconds, _SENTRY_SCOPES[error.scope]
+        limits = (Limited(seconds, _SENTRY_CATEGORIES, scope, error.reason),)
+    return ((RATE_LIMITS_HEADER, rate_limits(limits)),)
 
 
 def _number_and_text(number: int, text: str) -> bytes:

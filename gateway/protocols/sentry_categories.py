@@ -3,7 +3,7 @@
 Source: develop.sentry.dev, Rate Limiting (Categories); getsentry/relay where that is silent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _BY_TYPE: dict[str, tuple[str, ...]] = {
@@ -36,6 +36,16 @@ _UI_PLATFORMS = ("android", "cocoa", "javascript")  # no set: a header may hold 
 CATEGORIES: tuple[str, ...] = tuple(
     dict.fromkeys(name for names in (*_BY_TYPE.values(), _UI_PROFILE_CHUNK) for name in names)
 )
+
+# All that can be limited; a client report tells of what was lost, and is never limited itself.
+LIMITABLE: tuple[str, ...] = tuple(name for name in CATEGORIES if name != "internal")
+# SDKs do not agree on what they call one, and an SDK minds only what it knows.
+_ALSO_CALLED = {"metric": "trace_metric"}
+
+
+def announced_as(categories: Iterable[str]) -> tuple[str, ...]:
+    """Answer what SDKs are told of, where categories are limited: each of them by every name that it goes by."""
+    return tuple(name for category in categories for name in (category, _ALSO_CALLED.get(category)) if name is not None)
 
 
 def categories_of(item_type: str, headers: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,48 +5,41 @@ from typing import Any, cast
 from urllib.parse import parse_qs
 
 from gateway.protocols.body import Codec, inflate
-from gateway.protocols.envelope import Item, render
-from gateway.protocols.text import BOM, read_json
+from gateway.protocols.envelope import Envelope, Item
+from gateway.protocols.sentry_posted import Posted
+from gateway.protocols.text import BOM, plain, read_json
 from schemas.errors import Malformed
 
-_ENVELOPE = "application/x-sentry-envelope"
 _FORM = "application/x-www-form-urlencoded"
 _FORM_FIELD = "sentry_data"
 _BLANKS = b" \t\r\n"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
-def to_envelope(body: bytes, content_type: str, *, max_bytes: int) -> bytes:
-    """Make an envelope of a store request's body (decompressed).
+def to_envelope(posted: Posted) -> Envelope:
+    """Make an envelope of a store request; the event keeps its bytes.
 
-    The body is JSON, base64 of JSON, base64 of zlib of JSON, one of these in the form field `sentry_data`, or an
-    envelope already, by its content type. The event keeps its bytes.
-
-    Args:
-        body: The body.
-        content_type: The request's Content-Type, "" for none.
-        max_bytes: What the event may have once decompressed.
+    The body is JSON, base64 of JSON, base64 of zlib of JSON, or one of these in the form field `sentry_data`, which
+    stands in the query where there is no body.
 
     Raises:
         Malformed: it is none of these.
-        PayloadTooLarge: it inflates to more than `max_bytes`.
+        PayloadTooLarge: it inflates to more than `posted.max_bytes`.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == _ENVELOPE:
-        return body
+    body = posted.body or _of_form(plain(posted.query.get(_FORM_FIELD, "")))
     body = body.removeprefix(BOM).strip(_BLANKS)
     # curl calls whatever it is given a form.
-    is_form = media_type == _FORM and not body.startswith(b"{")
+    is_form = posted.media_type == _FORM and not body.startswith(b"{")
     if is_form or body.startswith(f"{_FORM_FIELD}=".encode()):
         body = _form_field(body).strip(_BLANKS)
-    payload = _unwrapped(body, max_bytes)
+    payload = _unwrapped(body, posted.max_bytes)
     event = read_json(payload)
     if not isinstance(event, dict):
         raise Malformed("The event is no JSON object.")
     fields = cast("dict[str, Any]", event)
     item_type = "transaction" if fields.get("type") == "transaction" else "event"
     headers = {"event_id": fields["event_id"]} if isinstance(fields.get("event_id"), str) else {}
-    return render(headers, [Item(item_type, {}, payload)])
+    return Envelope(headers, [Item(item_type, {"type": item_type}, payload)])
 
 
 def _form_field(body: bytes) -> bytes:
@@ -56,7 +49,11 @@ def _form_field(body: bytes) -> bytes:
         raise Malformed("The form has more than 100 fields.") from error
     if not found:
         raise Malformed("The form has no field sentry_data.")
-    value = found[0].encode()
+    return _of_form(found[0])
+
+
+def _of_form(field: str) -> bytes:
+    value = field.encode()
     if value.startswith(b"{"):
         return value
     return value.replace(b" ", b"+")  # a plus sign of base64 that the client did not encode

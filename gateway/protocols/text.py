@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import orjson
 
 from schemas.errors import Malformed
@@ -47,3 +48,24 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401 (any JSON)
         raise Malformed(f"{error.msg} at character {error.pos}.") from error
     except ValueError as error:  # a number of more than 4300 digits
         raise Malformed(f"{error}.") from error
+
+
+def write_json(value: Any) -> bytes:  # noqa: ANN401 (any JSON)
+    """Write what `read_json` has read; numbers of any size too, and NaN as null.
+
+    Raises:
+        Malformed: it is nested too deeply.
+    """
+    try:
+        return msgspec.json.encode(value)
+    except (OverflowError, UnicodeEncodeError, RecursionError):
+        pass
+    try:
+        return json.dumps(value).encode()
+    except RecursionError as error:
+        raise Malformed("The JSON is nested too deeply.") from error
+
+
+def plain(text: str) -> str:
+    """Replace what no UTF-8 text can hold: bytes of a path or a header that were no UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -10,6 +10,16 @@ ITEMS = Counter(
     "Spans, log records, data points and envelope items by how they ended at the edge.",
     ["environment", "signal", "outcome"],
 )
+DROPPED_ITEMS = Counter(
+    "axonpush_dropped_items_total",
+    "Envelope items that were left out of a request that was taken, by category and reason.",
+    ["environment", "category", "reason"],
+)
+SENTRY_IGNORED_HEADERS = Counter(
+    "axonpush_sentry_ignored_headers_total",
+    "Envelopes with a header that is not what it should be, and was passed over.",
+    ["header"],
+)
 REQUESTS = Counter("axonpush_requests_total", "Requests by route and status.", ["route", "status"])
 REJECTIONS = Counter("axonpush_rejections_total", "Requests refused, by reason.", ["reason"])
 OVER_QUOTA = Counter(

@@ -2,7 +2,7 @@
 
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
-from gateway.identity.credentials import otlp_key, single
+from gateway.identity.credentials import otlp_key, project_of, sentry_key, single, with_dsn
 from gateway.protocols import otlp
 from gateway.protocols.body import Codec, codec_of
 from gateway.protocols.replies import Reply, otlp_error, otlp_success
@@ -30,6 +30,9 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     resolution = await ingest.resolve(
         exchange, otlp_key(request.headers), single(request.headers, "X-Axonpush-Channel"), signal
     )
+    if payload_format is None and request.headers.get("Content-Type", "").startswith(_GRPC):
+        raise UnsupportedMedia(advice(""))
+    resolution = await ingest.resolve(exchange, *_key_and_channel(exchange), signal)
     payload_format = format_of(exchange)
     if payload_format is None:
         raise UnsupportedMedia("Content-Type must be application/x-protobuf or application/json.")
@@ -49,3 +52,12 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
 def refuse(exchange: Exchange, error: GatewayError) -> Reply:
     """Tell an error as a google.rpc.Status in the request's own encoding; JSON where that is unknown."""
     return otlp_error(error, format_of(exchange) or Format.JSON)
+def _key_and_channel(exchange: Exchange) -> tuple[str, str | None]:
+    """Answer what the request says; under a path of Sentry's it says it as Sentry's clients do."""
+    request = exchange.request
+    channel = project_of(exchange.found.parameters.get("channel"))
+    if channel is not None:
+        return with_dsn(sentry_key(request.headers, request.query), None), channel
+    return otlp_key(request.headers), single(request.headers, "X-Axonpush-Channel")
+
+

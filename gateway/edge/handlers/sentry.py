@@ -1,14 +1,58 @@
-"""Sentry: `/api/<channel>/envelope/` and `/store/`."""
+"""Sentry: every endpoint of `/api/<channel>/`, by what makes an envelope of a request and how it is answered."""
+
+import secrets
+from collections.abc import Callable
+
+from msgspec import Struct, structs
 
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
-from gateway.edge.routes import STORE
-from gateway.identity.credentials import sentry_key, with_dsn
-from gateway.protocols import envelope, sentry_store
+from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, SECURITY, STORE, UNREAL
+from gateway.identity.credentials import project_of, sentry_key, with_dsn
+from gateway.protocols import (
+    envelope,
+    sentry_attachments,
+    sentry_cron,
+    sentry_minidump,
+    sentry_replies,
+    sentry_security,
+    sentry_store,
+)
 from gateway.protocols.body import Codec, codec_of
+from gateway.protocols.envelope import Envelope
 from gateway.protocols.replies import Reply, sentry_error, sentry_success
-from schemas.errors import GatewayError, Malformed
+from gateway.protocols.sentry_posted import Posted
+from gateway.protocols.sentry_quotas import RATE_LIMITS_HEADER
+from gateway.runtime import metrics
+from schemas.environment import Resolution
+from schemas.errors import GatewayError, Malformed, RateLimited
 from schemas.signals import Format, Signal
+
+_ENVELOPE_TYPE = "application/x-sentry-envelope"
+
+
+class Endpoint(Struct, frozen=True):
+    """How an endpoint makes an envelope of a request (None where it is one), and how it answers with an event's id.
+
+    Clients that send again whatever is not a success are told none of their limits: `is_never_limited`.
+    """
+
+    to_envelope: Callable[[Posted], Envelope] | None
+    reply: Callable[[str | None], Reply]
+    is_never_limited: bool = False
+
+
+_ENVELOPE = Endpoint(None, sentry_success)
+_PIXEL = Endpoint(sentry_store.to_envelope, lambda _: sentry_replies.PIXEL)
+_ENDPOINTS = {
+    ENVELOPE.name: _ENVELOPE,
+    STORE.name: Endpoint(sentry_store.to_envelope, sentry_success),
+    SECURITY.name: Endpoint(sentry_security.to_envelope, lambda _: sentry_replies.EMPTY),
+    MINIDUMP.name: Endpoint(sentry_minidump.to_envelope, sentry_replies.text_id, is_never_limited=True),
+    UNREAL.name: Endpoint(sentry_attachments.unreal_to_envelope, sentry_replies.text_id, is_never_limited=True),
+    CHECK_IN.name: Endpoint(sentry_cron.to_envelope, lambda _: sentry_replies.ACCEPTED, is_never_limited=True),
+    ATTACHMENTS.name: Endpoint(sentry_attachments.to_envelope, lambda _: sentry_replies.CREATED),
+}
 
 
 async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
@@ -17,39 +61,87 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     Raises:
         GatewayError: see `refuse`.
     """
-    request = exchange.request
-    channel = exchange.found.parameters["channel"]
-    key = sentry_key(request.headers, request.query)
+    request, parameters = exchange.request, exchange.found.parameters
+    endpoint = _endpoint_of(exchange)
+    channel = project_of(parameters.get("channel"))
+    key = sentry_key(request.headers, request.query, parameters.get("key"))
+    if endpoint.to_envelope is not None:
+        key = with_dsn(key, None)
     if key is not None:
         await ingest.resolve(exchange, key, channel, Signal.SENTRY)
     codec = codec_of(request.headers.get("Content-Encoding"), lenient=True)
     with ingest.admission.request() as hold:
         body = await ingest.read(exchange, hold)
         data = ingest.inflate(body, codec, hold, max_bytes=ingest.limits.envelope_inflated_max_bytes)
-        if exchange.found.route is STORE:
-            data = sentry_store.to_envelope(
-                data, request.headers.get("Content-Type", ""), max_bytes=ingest.limits.envelope_inflated_max_bytes
-            )
-            codec = Codec.IDENTITY
-        dsn = envelope.dsn_of(data)
-        if dsn is not None and dsn.project != channel:
-            raise Malformed("The envelope's dsn names another project than the path.", reason="wrong_dsn")
-        key = with_dsn(key, dsn.key if dsn else None)
-        resolution = exchange.resolution or await ingest.resolve(exchange, key, channel, Signal.SENTRY)
-        parsed = envelope.parse(data)
-        envelope.check_sizes(parsed, event_max_bytes=ingest.limits.event_max_bytes)
+        if endpoint.to_envelope is None:
+            resolution = await _resolve_with_dsn(ingest, exchange, key, channel, data)
+            parsed = envelope.parse(data)
+        else:
+            assert exchange.resolution is not None
+            resolution = exchange.resolution
+            parsed = endpoint.to_envelope(_posted(ingest, exchange, data))
+        for name in envelope.ignored_headers(parsed):
+            metrics.SENTRY_IGNORED_HEADERS.labels(name).inc()
+        ingest.item_limits.check(parsed)
+        items_count = len(parsed.items)
+        passed = ingest.pass_items(exchange, resolution, parsed.items)
+        if endpoint.to_envelope is not None or len(passed.items) < items_count:
+            data, codec = envelope.render(parsed.headers, passed.items), Codec.IDENTITY
+            hold.grow(len(data))
         event_id = envelope.event_id_of(parsed)
-        if parsed.items:
+        if passed.items:
             ingest_id = await ingest.publish(
                 exchange, resolution, Signal.SENTRY, Format.ENVELOPE, body=body, data=data, codec=codec
             )
             if envelope.needs_event_id(parsed):
                 # The worker takes the ingest id too where an event has none.
                 event_id = event_id or ingest_id.hex()
-    ingest.accept(exchange, resolution, Signal.SENTRY, len(parsed.items))
-    return sentry_success(event_id)
+    ingest.accept(exchange, resolution, Signal.SENTRY, len(passed.items))
+    return _told(endpoint.reply(event_id), passed.announced)
 
 
-def refuse(exchange: Exchange, error: GatewayError) -> Reply:  # noqa: ARG001 (the signature of every family)
-    """Tell an error as `{"detail", "causes"}`, and in `x-sentry-error`."""
+def refuse(exchange: Exchange, error: GatewayError) -> Reply:
+    """Tell an error as `{"detail", "causes"}`, and in `x-sentry-error`; a limit to some endpoints not at all."""
+    if isinstance(error, RateLimited) and _endpoint_of(exchange).is_never_limited:
+        return _endpoint_of(exchange).reply(None)
     return sentry_error(error)
+
+
+def _endpoint_of(exchange: Exchange) -> Endpoint:
+    name = exchange.found.route.name
+    if name == STORE.name:
+        if exchange.request.method == "GET":
+            return _PIXEL
+        if exchange.request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _ENVELOPE_TYPE:
+            return _ENVELOPE
+    return _ENDPOINTS[name]
+
+
+def _posted(ingest: Ingest, exchange: Exchange, data: bytes) -> Posted:
+    request = exchange.request
+    return Posted(
+        body=data,
+        content_type=request.headers.get("Content-Type", ""),
+        query=request.query,
+        path=exchange.found.parameters,
+        fresh_id=secrets.token_hex(16),
+        max_bytes=ingest.limits.envelope_inflated_max_bytes,
+    )
+
+
+async def _resolve_with_dsn(
+    ingest: Ingest, exchange: Exchange, key: str | None, channel: str | None, data: bytes
+) -> Resolution:
+    """Find out where an envelope belongs, whose `dsn` may carry the key, and must not contradict the request."""
+    dsn = envelope.dsn_of(data)
+    if dsn is not None and channel is not None and dsn.project != channel:
+        raise Malformed("The envelope's dsn names another project than the path.", reason="wrong_dsn")
+    key = with_dsn(key, dsn.key if dsn else None)
+    if exchange.resolution is not None:
+        return exchange.resolution
+    return await ingest.resolve(exchange, key, channel or (dsn and dsn.project), Signal.SENTRY)
+
+
+def _told(reply: Reply, announced: str) -> Reply:
+    """Tell of the categories that are limited, or not wanted at all."""
+    return structs.replace(reply, headers=(*reply.headers, (RATE_LIMITS_HEADER, announced))) if announced else reply

@@ -4,9 +4,9 @@ import base64
 from collections.abc import Sequence
 
 import pytest
-from multidict import CIMultiDict
+from multidict import CIMultiDict, MultiDict
 
-from gateway.identity.credentials import control_key, otlp_key, sentry_key, single, with_dsn
+from gateway.identity.credentials import control_key, otlp_key, project_of, sentry_key, single, with_dsn
 from schemas.errors import Malformed, Unauthenticated
 
 KEY = "ak_prod_0123456789"
@@ -83,11 +83,11 @@ SENTRY_PLACES: Sequence[tuple[Pairs, dict[str, str], str | None]] = (
 
 @pytest.mark.parametrize(("pairs", "query", "path_key"), SENTRY_PLACES)
 def test_sentry_reads_every_place(pairs: Pairs, query: dict[str, str], path_key: str | None) -> None:
-    assert sentry_key(headers(*pairs), query, path_key) == KEY
+    assert sentry_key(headers(*pairs), MultiDict(query), path_key) == KEY
 
 
 def test_the_dsn_of_the_envelope_counts_where_nothing_else_stands() -> None:
-    assert sentry_key(headers(), {}) is None
+    assert sentry_key(headers(), MultiDict()) is None
     assert with_dsn(None, KEY) == KEY
     assert with_dsn(KEY, None) == KEY
     assert with_dsn(KEY, KEY) == KEY
@@ -101,8 +101,12 @@ def test_sentry_without_any_key_is_unauthenticated() -> None:
 
 def test_two_different_sentry_keys_are_unauthenticated() -> None:
     with pytest.raises(Unauthenticated) as caught:
-        sentry_key(headers(("X-Sentry-Auth", SENTRY)), {"sentry_key": OTHER})
+        sentry_key(headers(("X-Sentry-Auth", SENTRY)), MultiDict(sentry_key=OTHER))
     assert caught.value.reason == "conflicting_credentials"
+    with pytest.raises(Unauthenticated):
+        sentry_key(headers(), MultiDict([("sentry_key", KEY), ("sentry_key", OTHER)]))
+    with pytest.raises(Unauthenticated):
+        sentry_key(headers(("X-Sentry-Auth", SENTRY)), MultiDict(), OTHER)
 
 
 def test_a_dsn_with_another_key_is_malformed() -> None:
@@ -118,8 +122,17 @@ def test_a_dsn_with_another_key_is_malformed() -> None:
         ([("X-Sentry-Auth", f"Sentry sentry_key={KEY}, sentry_version=8")], {}),
         ([("X-Sentry-Auth", f"Sentry sentry_key={KEY}, sentry_version=seven")], {}),
         ([], {"sentry_key": KEY, "sentry_version": "99"}),
+        ([("X-Sentry-Auth", SENTRY)], {"sentry_version": "8"}),
     ],
 )
 def test_sentry_keys_and_versions_of_a_wrong_form_are_malformed(pairs: Pairs, query: dict[str, str]) -> None:
     with pytest.raises(Malformed):
-        sentry_key(headers(*pairs), query)
+        sentry_key(headers(*pairs), MultiDict(query))
+
+
+@pytest.mark.clause("Sentry 18a")
+@pytest.mark.parametrize("text", ["shop", "", "-1", "1.0", "١", "1 "])
+def test_a_project_that_is_no_number_is_malformed(text: str) -> None:
+    assert (project_of("42"), project_of(None)) == ("42", None)
+    with pytest.raises(Malformed, match="not a number"):
+        project_of(text)

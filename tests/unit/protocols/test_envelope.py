@@ -4,8 +4,18 @@ from typing import Any
 
 import pytest
 
-from gateway.protocols.envelope import Dsn, Envelope, Item, check_sizes, dsn_of, event_id_of, needs_event_id, parse
-from schemas.errors import Malformed, PayloadTooLarge
+from gateway.protocols.envelope import (
+    Dsn,
+    Envelope,
+    Item,
+    dsn_of,
+    event_id_of,
+    ignored_headers,
+    needs_event_id,
+    parse,
+    render,
+)
+from schemas.errors import Malformed
 
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 DASHED = "9EC79C33-EC99-42AB-8353-589FCB2E04DC"
@@ -147,12 +157,26 @@ def test_an_id_of_zeros_is_none() -> None:
     assert event_id_of(Envelope({"event_id": "0" * 32}, [item("event", b"{}")])) is None
 
 
-@pytest.mark.parametrize("item_type", ["event", "transaction"])
-def test_an_event_above_its_limit_is_too_large(item_type: str) -> None:
-    check_sizes(Envelope({}, [item(item_type, b"x" * 10)]), event_max_bytes=10)
-    with pytest.raises(PayloadTooLarge, match=item_type):
-        check_sizes(Envelope({}, [item(item_type, b"x" * 11)]), event_max_bytes=10)
+@pytest.mark.clause("Sentry 7")
+@pytest.mark.parametrize(
+    ("headers", "ignored"),
+    [
+        ({}, []),
+        ({"sent_at": "2026-11-22T10:00:00.123Z", "trace": {"trace_id": ID, "public_key": "k"}}, []),
+        ({"sent_at": 1_763_805_600.5, "trace": {"trace_id": DASHED}}, []),
+        ({"sent_at": "yesterday"}, ["sent_at"]),
+        ({"sent_at": None, "trace": []}, ["sent_at", "trace"]),
+        ({"sent_at": True, "trace": {"trace_id": "short"}}, ["sent_at", "trace"]),
+        ({"trace": {"public_key": "k"}}, ["trace"]),
+    ],
+)
+def test_headers_that_are_passed_over(headers: dict[str, Any], ignored: list[str]) -> None:
+    assert ignored_headers(Envelope(headers, [])) == ignored
 
 
-def test_only_events_have_the_limit_of_events() -> None:
-    check_sizes(Envelope({}, [item("attachment", b"x" * 11)]), event_max_bytes=10)
+def test_headers_of_any_json_are_written_again() -> None:
+    line = b'{"a":%s,"b":NaN,"c":"\\ud83d"}' % (b"9" * 100)
+    envelope = parse(line + b'\n{"type":"x","n":%s}\ny' % (b"7" * 50))
+    again = parse(render(envelope.headers, envelope.items))
+    assert again.headers["a"] == 1e100
+    assert again.items == [item("x", b"y", n=float("7" * 50), length=1)]

@@ -7,7 +7,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from gateway.protocols.envelope import event_id_of, parse
+from gateway.protocols.envelope import Envelope, event_id_of
+from gateway.protocols.sentry_posted import Posted
 from gateway.protocols.sentry_store import to_envelope
 from gateway.protocols.text import read_json
 from schemas.errors import Malformed, PayloadTooLarge
@@ -15,6 +16,10 @@ from schemas.errors import Malformed, PayloadTooLarge
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 EVENT = b'{"event_id":"%s","message":"caf\xc3\xa9 ~~~???","x":NaN}' % ID.encode()
 FORM = "application/x-www-form-urlencoded"
+
+
+def stored(body: bytes, content_type: str) -> Envelope:
+    return to_envelope(Posted(body=body, content_type=content_type, fresh_id="f" * 32, max_bytes=1000))
 
 
 @pytest.mark.parametrize(
@@ -35,20 +40,24 @@ FORM = "application/x-www-form-urlencoded"
     ],
 )
 def test_an_event_in_any_wrapping_becomes_an_envelope(body: bytes, content_type: str) -> None:
-    envelope = parse(to_envelope(body, content_type, max_bytes=1000))
+    envelope = stored(body, content_type)
     assert event_id_of(envelope) == ID
     assert [(item.type, item.payload) for item in envelope.items] == [("event", EVENT)]
 
 
 def test_a_transaction_stays_one_and_an_id_may_be_absent() -> None:
-    envelope = parse(to_envelope(b'{"type":"transaction"}', "application/json", max_bytes=1000))
+    envelope = stored(b'{"type":"transaction"}', "application/json")
     assert [item.type for item in envelope.items] == ["transaction"]
     assert event_id_of(envelope) is None
 
 
-def test_an_envelope_by_content_type_stays_as_it_came() -> None:
-    body = b'{}\n{"type":"session"}\n{}'
-    assert to_envelope(body, "Application/X-Sentry-Envelope; v=1", max_bytes=1000) == body
+@pytest.mark.parametrize(
+    "value",
+    [EVENT.decode("utf-8"), base64.b64encode(EVENT).decode(), base64.b64encode(EVENT).decode().replace("+", " ")],
+)
+def test_an_event_may_stand_in_the_query(value: str) -> None:
+    envelope = to_envelope(Posted(body=b"", query={"sentry_data": value}, fresh_id="f" * 32, max_bytes=1000))
+    assert [(item.type, item.payload) for item in envelope.items] == [("event", EVENT)]
 
 
 @pytest.mark.parametrize(
@@ -66,13 +75,13 @@ def test_an_envelope_by_content_type_stays_as_it_came() -> None:
 )
 def test_what_is_no_event_is_refused(body: bytes, content_type: str, told: str) -> None:
     with pytest.raises(Malformed, match=told):
-        to_envelope(body, content_type, max_bytes=1000)
+        stored(body, content_type)
 
 
 def test_a_bomb_in_an_event_is_too_large() -> None:
     body = base64.b64encode(zlib.compress(b'{"a":"' + b"x" * 100_000 + b'"}'))
     with pytest.raises(PayloadTooLarge, match="1000 bytes"):
-        to_envelope(body, "", max_bytes=1000)
+        stored(body, "")
 
 
 def test_json_of_old_sdks_is_read() -> None:
