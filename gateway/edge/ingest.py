@@ -4,21 +4,21 @@ from collections.abc import Callable
 
 from gateway.edge.account import Account
 from gateway.edge.admission import Admission, Hold
+from gateway.edge.category_limits import Passed
 from gateway.edge.exchange import Exchange
 from gateway.edge.proxies import Proxies
 from gateway.edge.reading import read_body
-from gateway.edge.category_limits import Passed
 from gateway.identity.credentials import single
 from gateway.identity.directory import Directory
 from gateway.identity.resolution import Asked
 from gateway.identity.tokens import parse
 from gateway.protocols.body import Codec, inflate
-from gateway.runtime import metrics
-from gateway.runtime.clock import Clock
-from gateway.runtime.ids import new_ingest_id
 from gateway.protocols.envelope import Item
 from gateway.protocols.parts import Part, Sizes
 from gateway.protocols.sentry_limits import ItemLimits
+from gateway.runtime import metrics
+from gateway.runtime.clock import Clock
+from gateway.runtime.ids import new_ingest_id
 from gateway.runtime.settings import Limits, Settings
 from gateway.stream.abstract import Publisher
 from schemas.environment import Resolution
@@ -35,18 +35,18 @@ class Ingest:
         self, settings: Settings, directory: Directory, publisher: Publisher, account: Account, clock: Clock
     ) -> None:
         self.limits: Limits = settings.limits
-        self.admission = Admission(settings.limits.in_flight_max_bytes)
-        self._body_timeout_seconds = settings.server.body_timeout_seconds
-        self._proxies = Proxies(settings.server.trusted_proxies)
-        self._directory = directory
-        self._publisher = publisher
-        self._account = account
         self.sizes = Sizes(
             record_max_bytes=settings.kafka.record_max_bytes,
             item_max_bytes=settings.kafka.item_max_bytes,
             value_max_bytes=settings.kafka.value_max_bytes,
         )
         self.item_limits = ItemLimits(settings.limits)
+        self.admission = Admission(settings.limits.in_flight_max_bytes)
+        self._body_timeout_seconds = settings.server.body_timeout_seconds
+        self._proxies = Proxies(settings.server.trusted_proxies)
+        self._directory = directory
+        self._publisher = publisher
+        self._account = account
         self._clock = clock
         # Looking up a labelled counter costs more than counting.
         self._counters: dict[tuple[str, Signal, Outcome], Callable[[float], None]] = {}
@@ -111,12 +111,6 @@ class Ingest:
         hold.grow(len(data))
         return data
 
-    async def publish(
-        self,
-        exchange: Exchange,
-        resolution: Resolution,
-        signal: Signal,
-        payload_format: Format,
     def pass_items(self, exchange: Exchange, resolution: Resolution, items: list[Item]) -> Passed:
         """Answer which of an envelope's items are taken, and count those that are not.
 
@@ -130,6 +124,12 @@ class Ingest:
             self._count(resolution, Signal.SENTRY, Outcome.DROPPED, sum(passed.dropped.values()))
         return passed
 
+    async def publish(
+        self,
+        exchange: Exchange,
+        resolution: Resolution,
+        signal: Signal,
+        payload_format: Format,
         *,
         body: bytes,
         data: bytes,

@@ -115,10 +115,10 @@ def check_method(found: Found, method: str) -> None:
         MethodNotAllowed: something does, for other methods.
     """
     methods = found.route.methods
-    if not methods:
-        raise NotFound(
     if found.route is _NO_ENDPOINT:
         raise NotFound("No endpoint of Sentry's stands at this path. Envelopes go to /api/<channel>/envelope/.")
+    if not methods:
+        raise NotFound(
             "Nothing stands at this path. OTLP goes to /v1/traces, /v1/logs and /v1/metrics: "
             "set the exporter's endpoint to the root of this URL."
         )

@@ -30,10 +30,10 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     resolution = await ingest.resolve(
         exchange, otlp_key(request.headers), single(request.headers, "X-Axonpush-Channel"), signal
     )
+    payload_format = format_of(exchange)
     if payload_format is None and request.headers.get("Content-Type", "").startswith(_GRPC):
         raise UnsupportedMedia(advice(""))
     resolution = await ingest.resolve(exchange, *_key_and_channel(exchange), signal)
-    payload_format = format_of(exchange)
     if payload_format is None:
         raise UnsupportedMedia("Content-Type must be application/x-protobuf or application/json.")
     codec = codec_of(request.headers.get("Content-Encoding"), lenient=False)
@@ -49,9 +49,6 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     return otlp_success(signal, payload_format, verdict)
 
 
-def refuse(exchange: Exchange, error: GatewayError) -> Reply:
-    """Tell an error as a google.rpc.Status in the request's own encoding; JSON where that is unknown."""
-    return otlp_error(error, format_of(exchange) or Format.JSON)
 def _key_and_channel(exchange: Exchange) -> tuple[str, str | None]:
     """Answer what the request says; under a path of Sentry's it says it as Sentry's clients do."""
     request = exchange.request
@@ -61,3 +58,6 @@ def _key_and_channel(exchange: Exchange) -> tuple[str, str | None]:
     return otlp_key(request.headers), single(request.headers, "X-Axonpush-Channel")
 
 
+def refuse(exchange: Exchange, error: GatewayError) -> Reply:
+    """Tell an error as a google.rpc.Status in the request's own encoding; JSON where that is unknown."""
+    return otlp_error(error, format_of(exchange) or Format.JSON)
