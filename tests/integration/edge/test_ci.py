@@ -1,49 +1,25 @@
 """A preview for each pull request: the script and the action in deploy/ci, run against a gateway as CI runs them."""
 
-import os
 import re
 import secrets
 import shutil
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 import yaml
-from msgspec import Struct
 
 from tests.acceptance.database import wait_until
 from tests.acceptance.sending import send
 from tests.acceptance.stack import App
+from tests.integration.edge.actions import Acted, act, run
 from tests.integration.edge.forms import JSON
 from tests.integration.edge.world import World
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "ci"
 SCRIPT = FOLDER / "preview.sh"
 SHELLS = [name for name in ("sh", "dash", "bash") if shutil.which(name)]
-
-
-class Ran(Struct, frozen=True):
-    """How a command ended; `outputs` are the lines `name=value` that it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        """What it printed as outputs."""
-        return dict(re.findall(r"^(\w+)=(.*)$", self.out, re.MULTILINE))
-
-
-def run(command: list[str], env: Mapping[str, str | None]) -> Ran:
-    """Run a command with these variables alone."""
-    given = {name: value for name, value in env.items() if value is not None}
-    done = subprocess.run(
-        command, env={"PATH": os.environ["PATH"], **given}, capture_output=True, text=True, timeout=60, check=False
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -136,33 +112,68 @@ def test_without_a_command_it_says_which_there_are(world: World, app: App) -> No
     assert "upsert" in ran.err
 
 
-def test_the_action_runs_the_script_with_everything_that_it_takes(world: World, app: App, tmp_path: Path) -> None:
+def event(action: str) -> dict[str, Any]:
+    """Write what GitHub says of a pull request."""
+    return {"action": action, "pull_request": {"number": 7}}
+
+
+def test_the_workflow_at_the_head_of_the_action_makes_keeps_and_deletes_a_preview(
+    world: World, app: App, tmp_path: Path
+) -> None:
+    head = [
+        line.removeprefix("#") for line in (FOLDER / "action.yml").read_text().splitlines() if line.startswith("#  ")
+    ]
+    workflow = yaml.safe_load(dedent("\n".join(head)))
+    # YAML 1.1 takes the word `on` for true.
+    assert set(workflow[True]["pull_request"]["types"]) == {"opened", "reopened", "synchronize", "closed"}
+    (used,) = [step for step in workflow["jobs"]["preview"]["steps"] if step["uses"] == "./deploy/ci"]
+    told = {
+        "vars": {"AXONPUSH_URL": world.url, "AXONPUSH_APP": app.id},
+        "secrets": {"AXONPUSH_MANAGEMENT_KEY": world.control.management_key},
+    }
+
+    def acted(happened: dict[str, Any], **given: str) -> Acted:
+        github = {"repository": "acme/shop", "ref_name": "main", "event": happened}
+        acted = act(FOLDER, used["with"] | given, {**told, "github": github}, tmp_path)
+        assert (acted.step.code, acted.step.err) == (0, "")
+        return acted
+
+    opened = acted(event("opened"))
+    preview = previews(world, app)["acme/shop#7"]
+    token = opened.outputs["token"]
+    assert opened.outputs == {"environment": preview["slug"], "environment-id": preview["id"], "token": token}
+    assert opened.step.out.startswith(f"::add-mask::{token}\n")
+    sent = JSON.send(world.url, token, app.channel)
+    assert (sent.status, sent.headers["x-axonpush-resolved-environment"]) == (200, preview["slug"])
+
+    again = acted(event("synchronize"), **{"ttl-seconds": "2000000"})
+    assert again.outputs == opened.outputs | {"token": ""}
+    assert previews(world, app)["acme/shop#7"]["expiresAt"] > preview["expiresAt"]
+
+    closed = acted(event("closed"))
+    assert closed.outputs == {"environment": "", "environment-id": "", "token": ""}
+    assert "acme/shop#7" not in previews(world, app)
+
+
+def test_the_action_passes_on_what_it_is_given(world: World, app: App, tmp_path: Path) -> None:
+    channel = world.control.post(f"/apps/{app.id}/channels", {"name": "Action"})["id"]
+    given = {"url": world.url, "management-key": world.control.management_key, "app": app.id}
+    push = {"github": {"repository": "acme/shop", "ref_name": "main", "event": {}}}
+    of_branch = act(FOLDER, given | {"channel-id": str(channel), "max-ttl-seconds": "900000"}, push, tmp_path)
+    assert of_branch.step.code == 0, of_branch
+    assert previews(world, app)["acme/shop#main"]["id"] == of_branch.outputs["environment-id"]
+    shown = send(f"{world.url}/whoami", method="GET", headers={"X-API-Key": of_branch.outputs["token"]}).json()
+    assert shown["channelId"] == channel
+    act(FOLDER, given | {"ref": "named"}, push, tmp_path)
+    assert {"acme/shop#main", "named"} <= set(previews(world, app))
+    act(FOLDER, given | {"ref": "named", "command": "delete"}, push, tmp_path)
+    assert "named" not in previews(world, app)
+
+
+def test_the_action_knows_all_that_the_script_takes() -> None:
     action = yaml.safe_load((FOLDER / "action.yml").read_text())
-    assert action["runs"]["using"] == "composite"
     (step,) = action["runs"]["steps"]
-    assert step["shell"] == "sh"
     named = set(re.findall(r"AXONPUSH_[A-Z_]+", SCRIPT.read_text()))
     assert set(step["env"]) == {*named, "AXONPUSH_COMMAND"}
-    expressions = " ".join(step["env"].values())
-    assert set(re.findall(r"inputs\.([a-z-]+)", expressions)) == set(action["inputs"])
+    assert set(re.findall(r"inputs\.([a-z-]+)", " ".join(step["env"].values()))) == set(action["inputs"])
     assert all("description" in each for each in (*action["inputs"].values(), *action["outputs"].values()))
-
-    output = tmp_path / "output"
-    env = {
-        **settings(world, app, "acme/shop#7"),
-        "AXONPUSH_COMMAND": "upsert",
-        "AXONPUSH_TTL_SECONDS": action["inputs"]["ttl-seconds"]["default"],
-        "AXONPUSH_MAX_TTL_SECONDS": "",
-        "AXONPUSH_CHANNEL_ID": "",
-        "GITHUB_OUTPUT": str(output),
-        "GITHUB_ACTIONS": "true",
-        "GITHUB_ACTION_PATH": str(FOLDER),
-    }
-    ran = run(["sh", "-e", "-c", step["run"]], env)
-    assert ran.code == 0, ran
-    written = dict(line.split("=", 1) for line in output.read_text().splitlines())
-    assert set(written) == {
-        re.findall(r"steps\.preview\.outputs\.(\w+)", each["value"])[0] for each in action["outputs"].values()
-    }
-    assert ran.out.startswith(f"::add-mask::{written['token']}\n")
-    assert previews(world, app)["acme/shop#7"]["id"] == written["environment_id"]
