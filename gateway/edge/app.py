@@ -4,7 +4,7 @@ import logging
 
 from aiohttp import web
 
-from gateway.edge.connection import HttpServer
+from gateway.edge.connection import Connection, HttpServer
 from gateway.edge.exchange import Exchange
 from gateway.edge.handlers import control, operations, otlp, sentry
 from gateway.edge.ingest import Ingest
@@ -26,7 +26,7 @@ _REFUSE = {
 
 
 class Edge:
-    """Hands requests to their handlers; `readiness.is_stopping` makes every answer close its connection."""
+    """Hands requests to their handlers; an answer closes its connection when that is old or the process stops."""
 
     def __init__(self, ingest: Ingest, calls: control.Calls, readiness: Readiness) -> None:
         self._ingest = ingest
@@ -52,7 +52,8 @@ class Edge:
             reply = self._refuse(exchange, GatewayError("An error of ours; it has been logged."))
         metrics.REQUESTS.labels(exchange.found.route.name, str(reply.status)).inc()
         response = exchange.answer(reply)
-        if self.readiness.is_stopping:
+        connection = request.protocol
+        if self.readiness.is_stopping or (isinstance(connection, Connection) and connection.is_old()):
             response.force_close()
         return response
 

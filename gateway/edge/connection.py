@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
+import random
 from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from gateway.edge import http2
 from gateway.runtime import metrics
 from gateway.runtime.settings import Limits, Server
 
@@ -17,17 +19,23 @@ _log = logging.getLogger(__name__)
 _LINGERING_SECONDS = 2.0
 # What hangs after all patience is cancelled, which takes no time unless it resists.
 _CANCEL_SECONDS = 0.1
+# Connections that were opened together, as after a restart, must not all end together.
+_AGE_JITTER = 0.1
 
 
 class Connection(RequestHandler):
-    """aiohttp's connection with a deadline for the head of a request."""
+    """aiohttp's connection with a deadline for the head of a request, and an age."""
 
-    __slots__ = ("_edge", "_head_deadline")
+    __slots__ = ("_edge", "_has_begun", "_head_deadline", "_old_at", "_refusal")
 
     def __init__(self, edge: "HttpServer", **options: Any) -> None:  # noqa: ANN401 (aiohttp's own options)
         super().__init__(edge, **options)
         self._edge = edge
         self._head_deadline: asyncio.TimerHandle | None = None
+        self._has_begun = False
+        self._refusal: http2.Refusal | None = None
+        jitter = random.uniform(1 - _AGE_JITTER, 1 + _AGE_JITTER)  # noqa: S311 (spreads connections, no secret)
+        self._old_at = self._loop.time() + edge.connection_max_age_seconds * jitter
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or close it at once where there are too many."""
@@ -48,6 +56,12 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those that end no head start its deadline."""
+        if not self._has_begun:
+            self._begin(data)
+        if self._refusal is not None:
+            if self.transport is not None:
+                self.transport.write(self._refusal.answer(data))
+            return
         requests_before = self._request_count
         super().data_received(data)
         waiter = self._waiter
@@ -74,9 +88,20 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
+    def is_old(self) -> bool:
+        """Tell whether the connection should end with its next answer, so that a load balancer can place it anew."""
+        return self._loop.time() > self._old_at
+
     def has_request(self) -> bool:
         """Tell whether a request is being read or answered."""
         return bool(self._request_in_progress or self._messages)
+
+    def _begin(self, data: bytes) -> None:
+        """Look at the first bytes: HTTP/2 is refused, for as long as it takes to read why."""
+        self._has_begun = True
+        if data.startswith(http2.METHOD):
+            self._refusal = http2.Refusal(self._edge.public_url)
+            self._loop.call_later(_LINGERING_SECONDS, self.force_close)
 
     def _stop_deadline(self) -> None:
         if self._head_deadline is not None:
@@ -94,6 +119,8 @@ class HttpServer(web.Server):
         self.has_none = asyncio.Event()
         self.connections_max_count = limits.connections_max_count
         self.header_timeout_seconds = server.header_timeout_seconds
+        self.connection_max_age_seconds = server.connection_max_age_seconds
+        self.public_url = server.public_url.rstrip("/")
         self._options: dict[str, Any] = {
             "auto_decompress": False,
             "access_log": None,

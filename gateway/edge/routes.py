@@ -98,6 +98,8 @@ _SENTRY_ELSE = re.compile(r"(?:/.*)?/api(?:/.*)?")
 # Where an SDK arrives with what is not taken here; it is told in its own form.
 _NO_ENDPOINT = Route(name="sentry_unknown", family=Family.SENTRY, methods=())
 _SLASHES = re.compile(r"/{2,}")
+# Where gRPC's calls of OTLP go.
+_GRPC = "/opentelemetry.proto.collector."
 # Where a misconfigured exporter arrives; it is told in its own form.
 _NO_SIGNAL = Route(name="otlp_unknown", family=Family.OTLP, methods=())
 
