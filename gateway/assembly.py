@@ -148,6 +148,7 @@ async def _control(settings: Settings, peppers: Peppers) -> AsyncGenerator[Servi
             clock=now_ns,
             archive=Archive(pool),
             previews=settings.previews,
+            approvals=settings.approvals,
         )
     finally:
         await topics.close()

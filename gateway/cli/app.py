@@ -3,7 +3,7 @@
 import click
 
 from gateway.cli.client import Client, given, with_client
-from gateway.cli.confirming import confirm_option, destroy, print_done
+from gateway.cli.confirming import Consent, confirm_option, destroy, print_done
 from gateway.cli.printing import print_item, print_list
 
 _COLUMNS = {"slug": "slug", "name": "name", "channel": "defaultChannelId", "id": "id", "created": "createdAt"}
@@ -46,7 +46,7 @@ def create(client: Client, *, name: str, slug: str | None, as_json: bool) -> Non
 @with_client
 def show(client: Client, *, app: str, as_json: bool) -> None:
     """Show an app by its slug or id."""
-    print_item(client.app(app), as_json=as_json)
+    print_item(client.call("GET", f"/apps/{client.app(app)['id']}"), as_json=as_json)
 
 
 @command.command("update")
@@ -79,5 +79,5 @@ def delete(client: Client, *, app: str, confirm: str | None, as_json: bool) -> N
     axonpush app delete my-shop --confirm my-shop
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     found = client.app(app)
-    destroy(client, "DELETE", f"/apps/{found['id']}", confirm)
+    destroy(client, "DELETE", f"/apps/{found['id']}", Consent(confirm))
     print_done(f"The app {found['slug']} is deleted; its events go within a minute.", as_json=as_json)

@@ -44,7 +44,7 @@ def list_entries(
     client: Client, *, environment: str | None, actor: str | None, app_name: str | None, as_json: bool
 ) -> None:
     """List what was done, oldest first; --json shows what was changed, too."""
-    environment_id = client.environment(client.app(app_name), environment)["id"] if environment else None
+    environment_id = client.environment_of(app_name, environment)["id"] if environment else None
     print_list(client.items("/audit", environmentId=environment_id, actor=actor), _COLUMNS, as_json=as_json)
 
 

@@ -3,7 +3,7 @@
 import click
 
 from gateway.cli.client import Client, app_option, given, with_client
-from gateway.cli.confirming import confirm_option, destroy, print_done
+from gateway.cli.confirming import Consent, destroy, print_done, with_consent
 from gateway.cli.printing import print_item, print_list
 
 _COLUMNS = {"number": "id", "slug": "slug", "name": "name", "created": "createdAt"}
@@ -61,9 +61,9 @@ def update(client: Client, *, channel: str, name: str, app_name: str | None, as_
 @command.command("delete")
 @click.argument("channel")
 @app_option
-@confirm_option
+@with_consent
 @with_client
-def delete(client: Client, *, channel: str, app_name: str | None, confirm: str | None, as_json: bool) -> None:
+def delete(client: Client, *, channel: str, app_name: str | None, consent: Consent, as_json: bool) -> None:
     """Close a channel for good and revoke its tokens; its events stay for as long as their environments keep them.
 
     \b
@@ -71,5 +71,5 @@ def delete(client: Client, *, channel: str, app_name: str | None, confirm: str |
     axonpush channel delete backend --confirm backend
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     found = client.channel(client.app(app_name), channel)
-    destroy(client, "DELETE", f"/channels/{found['id']}", confirm)
+    destroy(client, "DELETE", f"/channels/{found['id']}", consent)
     print_done(f"The channel {found['slug']} is deleted.", as_json=as_json)

@@ -1,5 +1,6 @@
 """How commands talk to the control plane: calls over HTTP, and names instead of ids."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -20,6 +21,8 @@ _CONNECTIONS: dict[str, type[HTTPConnection]] = {"http": HTTPConnection, "https"
 _TIMEOUT_SECONDS = 40
 _NO_CONTENT = 204
 _FIRST_FAILURE = 400
+# No slug has capitals.
+_ULID = re.compile(r"(?=.*[A-Z])[0-9A-Z]{26}")
 _NO_HEADERS: Mapping[str, str] = {}
 Item = dict[str, Any]
 
@@ -119,6 +122,12 @@ class Client:
                 raise Unprocessable(f"There are {len(apps)} apps: {slugs or 'none'}. Say which one with --app.")
             return apps[0]
         return chosen(apps, name, "app")
+
+    def environment_of(self, app_name: str | None, name: str) -> Item:
+        """Find an environment by its id, or else by its slug in an app; raises as `app` and `call`."""
+        if _ULID.fullmatch(name):
+            return self.call("GET", f"/environments/{name}")
+        return self.environment(self.app(app_name), name)
 
     def environment(self, app: Item, name: str) -> Item:
         """Find an environment of an app by slug or id; raises as `chosen`."""

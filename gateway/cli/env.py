@@ -6,9 +6,10 @@ import click
 
 from gateway.cli import env_limits, env_preview, env_rejections, env_steps
 from gateway.cli.client import Client, app_option, given, with_client
-from gateway.cli.confirming import confirm_option, destroy
+from gateway.cli.confirming import Consent, destroy, with_consent
 from gateway.cli.env_steps import max_ttl_of, max_ttl_option
 from gateway.cli.printing import print_item, print_list
+from schemas.environment import Ingest
 
 _COLUMNS = {
     "slug": "slug",
@@ -22,6 +23,8 @@ _COLUMNS = {
     "id": "id",
 }
 _NEVER = "never"
+_NONE = "none"
+_INGEST = click.Choice([each.value for each in Ingest])
 
 
 @click.group("env", short_help="Environments of an app.")
@@ -63,6 +66,7 @@ def list_environments(client: Client, *, app_name: str | None, as_json: bool) ->
 @click.option("--protect", "delete_protected", is_flag=True, help="Refuse to delete it.")
 @click.option("--partitions", type=int, help="Partitions of its topic; 6 for production, 1 if ephemeral, else 3.")
 @click.option("--retention-days", type=int, help="Days that events are kept; 30 unless told otherwise.")
+@click.option("--ingest", type=_INGEST, help="Whether it takes events; it does unless told otherwise.")
 @click.option("--source-ref", metavar="REF", help="Branch or pull request that it is made for.")
 @with_client
 def create(  # one parameter for each option
@@ -80,6 +84,7 @@ def create(  # one parameter for each option
     delete_protected: bool,
     partitions: int | None,
     retention_days: int | None,
+    ingest: str | None,
     source_ref: str | None,
     as_json: bool,
 ) -> None:
@@ -101,6 +106,7 @@ def create(  # one parameter for each option
         deleteProtected=delete_protected,
         partitions=partitions,
         retentionDays=retention_days,
+        ingest=ingest,
         sourceRef=source_ref,
     ) | max_ttl_of(max_ttl)
     print_item(client.call("POST", f"/apps/{client.app(app_name)['id']}/environments", body), as_json=as_json)
@@ -111,8 +117,14 @@ def create(  # one parameter for each option
 @app_option
 @with_client
 def show(client: Client, *, environment: str, app_name: str | None, as_json: bool) -> None:
-    """Show an environment by its slug or id."""
-    print_item(client.environment(client.app(app_name), environment), as_json=as_json)
+    """Show an environment by its slug, or by its id, which needs no --app.
+
+    \b
+    axonpush env show staging --app my-shop
+    axonpush env show 01ARZ3NDEKTSV4RRFFQ69G5FAV
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+    found = client.environment_of(app_name, environment)
+    print_item(client.call("GET", f"/environments/{found['id']}"), as_json=as_json)
 
 
 @command.command("update")
@@ -128,7 +140,9 @@ def show(client: Client, *, environment: str, app_name: str | None, as_json: boo
 @click.option("--protect/--no-protect", "delete_protected", default=None, help="Refuse to delete it.")
 @click.option("--partitions", type=int, help="Partitions of its topic; there can only be more.")
 @click.option("--retention-days", type=int, help="Days that events are kept; fewer is asked about.")
-@confirm_option
+@click.option("--ingest", type=_INGEST, help="Whether it takes events; `env pause` and others do the same.")
+@click.option("--source-ref", metavar="REF", help=f"Branch or pull request that it is for, or {_NONE}.")
+@with_consent
 @with_client
 def update(  # one parameter for each option
     client: Client,
@@ -145,7 +159,9 @@ def update(  # one parameter for each option
     delete_protected: bool | None,
     partitions: int | None,
     retention_days: int | None,
-    confirm: str | None,
+    ingest: str | None,
+    source_ref: str | None,
+    consent: Consent,
     as_json: bool,
 ) -> None:
     """Change an environment; what is not given stays. The slug never changes.
@@ -153,8 +169,9 @@ def update(  # one parameter for each option
     \b
     axonpush env update staging --name "Staging EU" --color "#112233"
     axonpush env update production --retention-days 7 --confirm production
+    axonpush env update staging --ingest paused --source-ref main
     """  # noqa: D301 (\b keeps click from wrapping the examples)
-    found = client.environment(client.app(app_name), environment)
+    found = client.environment_of(app_name, environment)
     body: dict[str, Any] = given(
         name=name,
         tier=tier,
@@ -164,10 +181,13 @@ def update(  # one parameter for each option
         deleteProtected=delete_protected,
         partitions=partitions,
         retentionDays=retention_days,
+        ingest=ingest,
     ) | max_ttl_of(max_ttl)
     if expires_at is not None:
         body["expiresAt"] = None if expires_at == _NEVER else expires_at
-    print_item(destroy(client, "PATCH", f"/environments/{found['id']}", confirm, body), as_json=as_json)
+    if source_ref is not None:
+        body["sourceRef"] = None if source_ref == _NONE else source_ref
+    print_item(destroy(client, "PATCH", f"/environments/{found['id']}", consent, body), as_json=as_json)
 
 
 for _step in (*env_steps.COMMANDS, *env_limits.COMMANDS):

@@ -42,8 +42,9 @@ def policy(
     axonpush env policy staging --requests-per-second 100 --burst 500
     axonpush env policy staging --monthly-bytes 1000000000 --over-quota accept
     axonpush env policy staging --requests-per-second none --burst none
+    axonpush env policy staging --category replay=0 --category error=6000 --category span=none
     """  # noqa: D301 (\b keeps click from wrapping the examples)
-    path = f"/environments/{client.environment(client.app(app_name), environment)['id']}/policy"
+    path = f"/environments/{client.environment_of(app_name, environment)['id']}/policy"
     current = client.call("GET", path)
     changes = {**limits(current), **categories(current)}
     print_item(client.call("PATCH", path, changes) if changes else current, as_json=as_json)
@@ -72,7 +73,7 @@ def usage(
     axonpush env usage production
     axonpush env usage production --from 2030-01-01T00:00:00Z --to 2030-02-01T00:00:00Z --step day
     """  # noqa: D301 (\b keeps click from wrapping the examples)
-    found = client.environment(client.app(app_name), environment)
+    found = client.environment_of(app_name, environment)
     query = urlencode(given(**{"from": since, "to": until, "step": step}))
     answer = client.call("GET", f"/environments/{found['id']}/usage?{query}")
     if as_json:

@@ -40,7 +40,7 @@ def rejections(
     axonpush env rejections production
     axonpush env rejections production --reason wrong_origin
     """  # noqa: D301 (\b keeps click from wrapping the examples)
-    found = client.environment(client.app(app_name), environment)
+    found = client.environment_of(app_name, environment)
     query = urlencode(given(reason=reason, credentialId=credential_id, limit=limit))
     answer = client.call("GET", f"/environments/{found['id']}/rejections?{query}")
     print_list(answer["items"], _COLUMNS, as_json=as_json)

@@ -5,7 +5,7 @@ import re
 import click
 
 from gateway.cli.client import Client, Item, app_option, given, with_client
-from gateway.cli.confirming import confirm_option, destroy, print_done
+from gateway.cli.confirming import Consent, destroy, print_done, with_consent
 from gateway.cli.printing import print_item
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -39,7 +39,7 @@ def max_ttl_of(max_ttl_seconds: int | None) -> Item:
 
 
 def _found(client: Client, app_name: str | None, environment: str) -> Item:
-    return client.environment(client.app(app_name), environment)
+    return client.environment_of(app_name, environment)
 
 
 def _step(name: str, sentence: str) -> click.Command:
@@ -108,9 +108,9 @@ def extend(client: Client, *, environment: str, ttl: int, app_name: str | None, 
 @click.command("wipe")
 @click.argument("environment")
 @app_option
-@confirm_option
+@with_consent
 @with_client
-def wipe(client: Client, *, environment: str, app_name: str | None, confirm: str | None, as_json: bool) -> None:
+def wipe(client: Client, *, environment: str, app_name: str | None, consent: Consent, as_json: bool) -> None:
     """Remove all events that an environment has received so far; keys and settings stay.
 
     \b
@@ -118,22 +118,22 @@ def wipe(client: Client, *, environment: str, app_name: str | None, confirm: str
     axonpush env wipe production --confirm production
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     found = _found(client, app_name, environment)
-    print_item(destroy(client, "POST", f"/environments/{found['id']}/wipe", confirm), as_json=as_json)
+    print_item(destroy(client, "POST", f"/environments/{found['id']}/wipe", consent), as_json=as_json)
 
 
 @click.command("delete")
 @click.argument("environment")
 @app_option
-@confirm_option
+@with_consent
 @with_client
-def delete(client: Client, *, environment: str, app_name: str | None, confirm: str | None, as_json: bool) -> None:
+def delete(client: Client, *, environment: str, app_name: str | None, consent: Consent, as_json: bool) -> None:
     """Delete an environment with its events, keys and tokens; its slug is never used again.
 
     \b
     axonpush env delete staging
     """  # noqa: D301 (\b keeps click from wrapping the example)
     found = _found(client, app_name, environment)
-    destroy(client, "DELETE", f"/environments/{found['id']}", confirm)
+    destroy(client, "DELETE", f"/environments/{found['id']}", consent)
     print_done(f"The environment {found['slug']} is deleted; its events go within a minute.", as_json=as_json)
 
 

@@ -53,7 +53,7 @@ def command(
     axonpush events --env staging --from 15m --json
     axonpush events --env production --trace 0af7651916cd43dd8448eb211c80319c
     """  # noqa: D301 (\b keeps click from wrapping the examples)
-    found = client.environment(client.app(app_name), environment)
+    found = client.environment_of(app_name, environment)
     query = given(
         kind=kind,
         traceId=trace_id,

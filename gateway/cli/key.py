@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, Item, app_option, given, segment, with_client
-from gateway.cli.confirming import confirm_option, destroy
+from gateway.cli.confirming import Consent, destroy, with_consent
 from gateway.cli.credential import overlap_option, print_secret, print_successor, revoke_path, wait_option
 from gateway.cli.printing import print_item, print_list
 from gateway.cli.rights import limit_options, list_options
@@ -174,9 +174,9 @@ def rotate(client: Client, *, key_id: str, overlap: int | None, as_json: bool) -
 @command.command("revoke")
 @click.argument("key_id", metavar="ID")
 @wait_option
-@confirm_option
+@with_consent
 @with_client
-def revoke(client: Client, *, key_id: str, wait: int | None, confirm: str | None, as_json: bool) -> None:
+def revoke(client: Client, *, key_id: str, wait: int | None, consent: Consent, as_json: bool) -> None:
     """End a key for good, on every edge within a second; the last one of production is asked about.
 
     \b
@@ -184,7 +184,7 @@ def revoke(client: Client, *, key_id: str, wait: int | None, confirm: str | None
     axonpush key revoke 01ARZ3NDEKTSV4RRFFQ69G5FAV --wait 10
     """  # noqa: D301 (\b keeps click from wrapping the examples)
     path = revoke_path(f"/api-keys/{segment(key_id)}", wait)
-    print_item(destroy(client, "POST", path, confirm), as_json=as_json)
+    print_item(destroy(client, "POST", path, consent), as_json=as_json)
 
 
 def _nullable(override_environments: str | None, expires_at: str | None) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def add(client: Client, *, email: str, name: str | None, as_json: bool) -> None:
 @with_client
 def show(client: Client, *, member: str, as_json: bool) -> None:
     """Show a member by address or id."""
-    print_item(member_of(client, member), as_json=as_json)
+    print_item(client.call("GET", f"/members/{member_of(client, member)['id']}"), as_json=as_json)
 
 
 @command.command("update")

@@ -38,7 +38,7 @@ def where_of(client: Client, app_name: str | None, tier: str | None, environment
     if tier and (app_name or environment):
         raise Unprocessable("Give either --tier, or --app, or --app with --environment.")
     if environment:
-        return {"scope": "environment", "target": client.environment(client.app(app_name), environment)["id"]}
+        return {"scope": "environment", "target": client.environment_of(app_name, environment)["id"]}
     if tier:
         return {"scope": "tier", "target": tier}
     return {"scope": "app", "target": client.app(app_name)["id"]} if app_name else {"scope": "organization"}
@@ -124,11 +124,17 @@ def bind(
 
 @command.command("bindings")
 @click.option("--member", metavar="EMAIL", help="Only those of this member.")
+@click.option("--management-key", metavar="ID", help="Only those of this management key.")
 @with_client
-def list_bindings(client: Client, *, member: str | None, as_json: bool) -> None:
-    """List who has which role where."""
+def list_bindings(client: Client, *, member: str | None, management_key: str | None, as_json: bool) -> None:
+    """List who has which role where.
+
+    \b
+    axonpush role bindings --member ann@shop.example
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     member_id = member_of(client, member)["id"] if member else None
-    print_list(client.items("/role-bindings", memberId=member_id), _BINDING_COLUMNS, as_json=as_json)
+    bindings = client.items("/role-bindings", memberId=member_id, managementKeyId=management_key)
+    print_list(bindings, _BINDING_COLUMNS, as_json=as_json)
 
 
 @command.command("unbind")

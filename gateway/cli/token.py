@@ -37,10 +37,25 @@ def command() -> None:
 
 @command.command("list")
 @app_option
+@click.option("--environment", metavar="ENV", help="Only those of this environment of the app.")
+@click.option("--channel", metavar="CHANNEL", help="Only those of this channel of the app.")
 @with_client
-def list_tokens(client: Client, *, app_name: str | None, as_json: bool) -> None:
-    """List the tokens of all apps, or of one app."""
-    query = {"appId": client.app(app_name)["id"]} if app_name else {}
+def list_tokens(
+    client: Client, *, app_name: str | None, environment: str | None, channel: str | None, as_json: bool
+) -> None:
+    """List the tokens of all apps, or of one app, environment or channel.
+
+    \b
+    axonpush token list --app my-shop --environment production
+    """  # noqa: D301 (\b keeps click from wrapping the example)
+    query: dict[str, str] = {}
+    if app_name or environment or channel:
+        app = client.app(app_name)
+        query["appId"] = app["id"]
+        if environment:
+            query["environmentId"] = client.environment(app, environment)["id"]
+        if channel:
+            query["channelId"] = str(client.channel(app, channel)["id"])
     print_list(client.items("/public-tokens", **query), _COLUMNS, as_json=as_json)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from gateway.control.approval_types import Action
 from gateway.control.permissions import Permission
 from gateway.control.types import Input
 
@@ -12,6 +13,7 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
 CONFIRM = "X-Confirm"
 CHALLENGE = "X-Confirm-Challenge"
+APPROVAL = "X-Approval"
 
 _CREATED = 201
 _NO_CONTENT = 204
@@ -24,12 +26,12 @@ class Call(Struct, frozen=True, kw_only=True):
     whichever the call has; what it answers is its return type, None for an empty answer.
 
     `permission` is what the rule asks for beside that the caller sees what the path names; for environments that are
-    ephemeral the rule takes PREVIEW for ENVIRONMENT; None where a key of any kind may ask about itself. `action` names
-    a call that changes something in the audit log.
-    `confirms` says that it can ask for a confirmation. `refusals` are statuses of the rule beside those that follow
-    from the rest. `status_of` answers the status where it depends on the answer. `then` is run once the change is
-    committed: it is given what `run` was and its answer, and answers in its stead. Where `is_body_optional` no body is
-    an empty object.
+    ephemeral the rule takes PREVIEW for ENVIRONMENT, and to decide on an approval what the approved call takes; None
+    where a key of any kind may ask about itself. `action` names a call that changes something in the audit log.
+    `confirms` says that it can ask for a confirmation; `approval`, as what somebody else can approve it. `refusals` are
+    statuses of the rule beside those that follow from the rest. `status_of` answers the status where it depends on the
+    answer. `then` is run once the change is committed: it is given what `run` was and its answer, and answers in its
+    stead. Where `is_body_optional` no body is an empty object.
     """
 
     method: str
@@ -44,13 +46,15 @@ class Call(Struct, frozen=True, kw_only=True):
     status_of: Callable[[Any], int] | None = None
     then: Callable[..., Awaitable[Struct]] | None = None
     confirms: bool = False
+    approval: Action | None = None
     refusals: tuple[int, ...] = ()
 
     @property
     def headers(self) -> tuple[str, ...]:
         """The request headers that the call reads beside its credential; none must be sent."""
         own = {"POST": (IDEMPOTENCY_KEY,), "PATCH": (IF_MATCH,)}.get(self.method, ())
-        return (*own, CONFIRM, CHALLENGE) if self.confirms else own
+        confirming = (CONFIRM, CHALLENGE) if self.confirms else ()
+        return (*own, *confirming, APPROVAL) if self.approval else (*own, *confirming)
 
     @property
     def is_object(self) -> bool:

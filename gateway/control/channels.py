@@ -1,5 +1,7 @@
 """The rules of channels."""
 
+from collections.abc import Iterable
+
 from msgspec import UNSET
 
 from gateway.control import access, confirmation, lookup
@@ -64,17 +66,25 @@ async def delete(service: Service, principal: Principal, channel_id: str) -> Non
         ConfirmationRequired: an environment of its app asks for confirmation.
     """
     channel = await lookup.channel_to_change(service, principal, channel_id)
+    check_deletable(await lookup.app_to_change(service, principal, channel.app_id), channel)
     environments = await service.store.many(Environment, "environments_of_app", channel.app_id)
-    place = Place(app_id=channel.app_id, is_production=any(each.is_production for each in environments))
-    access.require(principal, Permission.WIPE, place)
-    app = await service.store.one(App, "app_to_change", principal.org_id, channel.app_id)
-    if app is None or app.default_channel_id == channel.id:
-        raise Conflict("This is the app's default channel; make another one the default first.", reason="default")
+    access.require(principal, Permission.WIPE, place_of(channel, environments))
     if any(each.require_confirmation_for_destructive for each in environments):
         impact = await _stored(service, channel, [each.id for each in environments])
         await confirmation.confirm(service, principal, slug=channel.slug, impact=impact)
     await service.store.run("delete_channel", channel.id, service.now())
     service.request.note(channel_id, before=channel)
+
+
+def check_deletable(app: App, channel: Channel) -> None:
+    """Check that a channel of an app could be deleted, by whomever; raises Conflict as `delete`."""
+    if app.default_channel_id == channel.id:
+        raise Conflict("This is the app's default channel; make another one the default first.", reason="default")
+
+
+def place_of(channel: Channel, environments: Iterable[Environment]) -> Place:
+    """Answer the place of a channel, which is in all environments of its app."""
+    return Place(app_id=channel.app_id, is_production=any(each.is_production for each in environments))
 
 
 async def _stored(service: Service, channel: Channel, environment_ids: list[str]) -> Impact:

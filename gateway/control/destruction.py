@@ -3,7 +3,7 @@
 from gateway.control import access, confirmation, environments, lookup
 from gateway.control.permissions import Permission
 from gateway.control.service import Principal, Service
-from gateway.control.types import Environment
+from gateway.control.types import App, Environment
 from schemas.errors import Conflict
 
 
@@ -39,18 +39,22 @@ async def delete(service: Service, principal: Principal, environment_id: str) ->
         ConfirmationRequired: the environment asks for confirmation.
     """
     current = await lookup.environment_to_change(service, principal, environment_id)
+    check_deletable(await lookup.app(service, principal, current.app_id), current)
     access.require(principal, environments.manages(current), access.place_of(current))
-    app = await lookup.app(service, principal, current.app_id)
-    if app.default_environment_id == current.id:
-        raise Conflict("This is the app's default environment; make another one the default first.", reason="default")
-    if current.is_production:
-        raise Conflict("A production environment is not deleted; take the mark away first.", reason="production")
-    if current.delete_protected:
-        raise Conflict(
-            "This environment is protected from deletion; take the protection away first.", reason="protected"
-        )
     if current.require_confirmation_for_destructive:
         impact = await confirmation.stored(service, [current.id])
         await confirmation.confirm(service, principal, slug=current.slug, impact=impact)
     await service.store.run("delete_environment", principal.org_id, current.id, service.now())
     service.request.note(current.id, environment_id=current.id, before=current)
+
+
+def check_deletable(app: App, environment: Environment) -> None:
+    """Check that an environment of an app could be deleted, by whomever; raises Conflict as `delete`."""
+    if app.default_environment_id == environment.id:
+        raise Conflict("This is the app's default environment; make another one the default first.", reason="default")
+    if environment.is_production:
+        raise Conflict("A production environment is not deleted; take the mark away first.", reason="production")
+    if environment.delete_protected:
+        raise Conflict(
+            "This environment is protected from deletion; take the protection away first.", reason="protected"
+        )

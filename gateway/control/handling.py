@@ -7,9 +7,9 @@ from typing import get_type_hints
 import msgspec
 from msgspec import Struct
 
-from gateway.control import changes, openapi
+from gateway.control import approval_use, changes, openapi
 from gateway.control.authentication import authenticate
-from gateway.control.call import CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
+from gateway.control.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
 from gateway.control.calls import CALLS, match
 from gateway.control.changes import Change
 from gateway.control.reading import read_body, read_parameter, read_query
@@ -75,6 +75,8 @@ async def handle(
             arguments.append(read_query(call.query, query))
 
         async def rule(inner: Service) -> Reply:
+            if call.approval is not None:
+                return _reply(call, await approval_use.run(inner, principal, call, arguments))
             return _reply(call, await call.run(inner, principal, *arguments))
 
         if call.action is None:
@@ -96,6 +98,7 @@ def _change(call: Call, target: str, fingerprint: bytes, headers: Mapping[str, s
         if_match=given.get(IF_MATCH),
         confirm=given.get(CONFIRM),
         challenge=given.get(CHALLENGE),
+        approval=given.get(APPROVAL),
     )
     assert call.action is not None
     return Change(call.action, target, request, given.get(IDEMPOTENCY_KEY))

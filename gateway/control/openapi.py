@@ -8,9 +8,10 @@ from importlib.metadata import version
 from typing import Any, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from gateway.control.call import CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
+from gateway.control.approval_types import Asked
+from gateway.control.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
 from gateway.control.confirmation import Impact
 from gateway.control.json_schemas import Json, components_of, fields_of, schema_of
 from gateway.control.reading import parameter_type
@@ -27,6 +28,7 @@ _REQUEST_HEADERS = {
     IF_MATCH: "The `ETag` of the object that was read: the change is refused if it is another by now.",
     CONFIRM: "Where a call was answered 428: its `confirm`.",
     CHALLENGE: "Where a call was answered 428: its `challenge`, once and within five minutes.",
+    APPROVAL: "Where the caller's roles do not allow the call: the id of an approval of it, once.",
 }
 _ETAG = ("ETag", "The entity tag of the object, for `If-Match`.")
 _WAIT = ("Retry-After", "Seconds to wait.")
@@ -56,6 +58,12 @@ class Problem(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class Refusal(Problem, frozen=True, kw_only=True):
+    """What the key's roles do not allow; `approval`, if it is there, and a reason can be sent to POST /approvals."""
+
+    approval: Asked | UnsetType = UNSET
+
+
 class Confirmation(Problem, frozen=True, kw_only=True):
     """What a destructive call would destroy, and what confirms it: the slug in `confirm`, and the `challenge`."""
 
@@ -64,12 +72,15 @@ class Confirmation(Problem, frozen=True, kw_only=True):
     challenge: str
 
 
+_BODIES_OF_FAILURES = {403: Refusal, 428: Confirmation}
+
+
 def document(calls: Iterable[Call]) -> Json:
     """Describe calls; the same ones give the same document."""
     calls = tuple(calls)
     answers = [answer for call in calls if (answer := _answer_of(call)) is not None]
     bodies = [call.body for call in calls if call.body is not None]
-    schemas, components = components_of([*dict.fromkeys([*answers, *bodies, Problem, Confirmation])])
+    schemas, components = components_of([*dict.fromkeys([*answers, *bodies, *_BODIES_OF_FAILURES.values(), Problem])])
     paths: dict[str, Json] = {}
     for call in calls:
         paths.setdefault(call.pattern, {})[call.method.lower()] = _operation(call, schemas)
@@ -144,8 +155,8 @@ def _response(call: Call, status: int, schemas: dict[Any, Json]) -> Json:
 
 def _failure(status: int, schemas: dict[Any, Json]) -> Json:
     headers = _header(*_HEADERS_OF_FAILURES[status]) if status in _HEADERS_OF_FAILURES else {}
-    body = Confirmation if status == HTTPStatus.PRECONDITION_REQUIRED else Problem
-    content = {"application/problem+json": {"schema": schemas[body]}}
+    body = schemas[_BODIES_OF_FAILURES.get(status, Problem)]
+    content = {"application/problem+json": {"schema": body}}
     return {"description": _FAILURES[status], **headers, "content": content}
 
 

@@ -11,7 +11,7 @@ from gateway.control.requests import Request
 from gateway.control.store import Queries
 from gateway.identity.tokens import Peppers
 from gateway.runtime.clock import Clock
-from gateway.runtime.settings import Previews
+from gateway.runtime.settings import Approvals, Previews
 from gateway.stream.abstract import Topics
 from schemas.errors import Unprocessable
 
@@ -32,6 +32,7 @@ class Service(Struct, frozen=True):
     clock: Clock
     archive: Archive
     previews: Previews = Previews()
+    approvals: Approvals = Approvals()
     request: Request = Request()
 
     def now(self) -> datetime:

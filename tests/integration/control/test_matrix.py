@@ -39,7 +39,9 @@ ORGANIZATION_ONLY = {"POST /apps", "GET /audit/head"}
 # Done, or refused for a reason that only who may do it gets to know.
 ALLOWED = {200, 201, 204, 409, 428}
 # These name in their body what they are about.
-BY_BODY = {"key.create", "token.create", "binding.create"}
+BY_BODY = {"key.create", "token.create", "binding.create", "approval.create"}
+# To read one, or to decide on it, takes what the call does that was asked for: here, wiping what is not production.
+ABOUT_APPROVALS = "/approvals/{id}"
 _numbers = itertools.count()
 
 
@@ -141,6 +143,15 @@ async def management_key(world: World) -> Target:
     return Target((await world.admin.made("/management-keys", {"role": "agent"}))["id"])
 
 
+async def approval(world: World) -> Target:
+    made = await world.admin.made("/management-keys", {"role": "agent"})
+    return Target((await Api(world.admin.service, made["key"]).made("/approvals", asked(world)))["id"])
+
+
+def asked(world: World) -> Item:
+    return {"action": "environment.wipe", "environmentId": world.environment["id"], "reason": "Because."}
+
+
 MADE: dict[str, Callable[[World], Awaitable[Target]]] = {
     "channels": channel,
     "api-keys": key,
@@ -149,6 +160,7 @@ MADE: dict[str, Callable[[World], Awaitable[Target]]] = {
     "roles": role,
     "role-bindings": binding,
     "management-keys": management_key,
+    "approvals": approval,
 }
 
 
@@ -172,6 +184,9 @@ def new_body(world: World, action: str) -> Item:
         "role.create": {"slug": f"new-{number}", "name": "R", "base": "agent", "without": ["events.read"]},
         "binding.create": {"managementKeyId": "unknown", "role": "agent", "scope": "organization"},
         "management_key.create": {"role": "agent"},
+        "approval.create": asked(world),
+        "approval.approve": {},
+        "approval.reject": {},
     }.get(action, {"name": f"Renamed {number}"})
 
 
@@ -204,7 +219,8 @@ def is_allowed(call: Call, role: str, scope: str) -> bool:
     if scope == "app" and (name in ORGANIZATION_ONLY or call.permission is Permission.ACCESS):
         return False
     assert call.permission is not None
-    least = "developer" if name == "GET /audit/head" else LEAST[call.permission]
+    permission = Permission.WIPE if call.pattern.startswith(ABOUT_APPROVALS) else call.permission
+    least = "developer" if name == "GET /audit/head" else LEAST[permission]
     return ROLES.index(role) >= ROLES.index(least)
 
 

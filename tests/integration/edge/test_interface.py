@@ -25,7 +25,7 @@ from schemathesis.checks import (
 from gateway.control.calls import CALLS
 from gateway.control.openapi import write
 from tests.acceptance.sending import send
-from tests.acceptance.stack import App
+from tests.acceptance.stack import App, Control
 from tests.integration.edge.world import World
 
 DOCUMENT = write(CALLS)
@@ -57,6 +57,7 @@ class Aim:
             "POST /role-bindings": self._bound,
             "POST /management-keys": lambda: {"role": "agent"},
             "PATCH /environments/{id}": lambda: {"name": "Renamed"},
+            "POST /approvals": self._asked,
         }
         self._made: dict[str, Callable[[], str]] = {
             "apps": lambda: world.control.app().id,
@@ -67,7 +68,13 @@ class Aim:
             "roles": self._role,
             "role-bindings": self._binding,
             "management-keys": lambda: self._post("/management-keys", {"role": "agent"}),
+            "approvals": lambda: Control(world.control.url, self._agent).post("/approvals", self._asked())["id"],
         }
+        self._agent: str = world.control.post("/management-keys", {"role": "agent"})["key"]
+
+    def key_of(self, label: str) -> str:
+        """Answer the key to make a call with: an administrator needs no approvals."""
+        return self._agent if label == "POST /approvals" else self._world.control.management_key
 
     def take(self, case: Case[Any]) -> None:
         """Change a request, three of four times, to one about something that exists."""
@@ -114,6 +121,10 @@ class Aim:
     def _bound(self) -> dict[str, Any]:
         return {"managementKeyId": self._made["management-keys"](), "role": "developer", "scope": "organization"}
 
+    def _asked(self) -> dict[str, Any]:
+        environment_id = self.app.environments["development"]
+        return {"action": "environment.wipe", "environmentId": environment_id, "reason": "Because."}
+
     def _environment(self, label: str) -> str:
         fields = {"expiresAt": "2090-01-01T00:00:00Z"} if label.endswith("/extend") else {}
         return self.app.environment(f"env-{len(self._ids)}", **fields)
@@ -149,7 +160,7 @@ def test_the_gateway_describes_itself_to_everybody(world: World) -> None:
 )
 def test_a_call_answers_as_it_is_described(world: World, session: requests.Session, aim: Aim, case: Case[Any]) -> None:
     aim.take(case)
-    headers = {"Authorization": f"Bearer {world.control.management_key}"}
+    headers = {"Authorization": f"Bearer {aim.key_of(case.operation.label)}"}
     response = case.call(base_url=world.url, headers=headers, session=session)
     answered[case.operation.label].add(response.status_code)
     case.validate_response(response, checks=CHECKS)

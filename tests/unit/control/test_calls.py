@@ -37,7 +37,8 @@ def test_what_changes_something_has_a_name_for_the_audit_log(call: Call) -> None
 def test_the_headers_of_a_call_follow_from_what_it_does() -> None:
     assert match("POST", "/apps")[0].headers == ("Idempotency-Key",)
     assert match("PATCH", "/apps/x")[0].headers == ("If-Match",)
-    assert match("DELETE", "/environments/x")[0].headers == ("X-Confirm", "X-Confirm-Challenge")
+    assert match("DELETE", "/environments/x")[0].headers == ("X-Confirm", "X-Confirm-Challenge", "X-Approval")
+    assert match("DELETE", "/apps/x")[0].headers == ("X-Confirm", "X-Confirm-Challenge")
     assert match("GET", "/apps")[0].headers == ()
 
 
