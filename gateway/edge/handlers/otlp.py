@@ -1,6 +1,7 @@
 """OTLP over HTTP: `/v1/logs`, `/v1/traces`, `/v1/metrics`."""
 
 from gateway.edge.exchange import Exchange
+from gateway.edge.http2 import advice
 from gateway.edge.ingest import Ingest
 from gateway.identity.credentials import otlp_key, project_of, sentry_key, single, with_dsn
 from gateway.protocols import otlp
@@ -10,6 +11,7 @@ from schemas.errors import GatewayError, UnsupportedMedia
 from schemas.signals import Format, Signal
 
 _FORMATS = {"application/x-protobuf": Format.PROTOBUF, "application/json": Format.JSON}
+_GRPC = "application/grpc"
 
 
 def format_of(exchange: Exchange) -> Format | None:
@@ -27,8 +29,10 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     """
     request = exchange.request
     signal = exchange.found.route.signal or Signal.TRACES
-    resolution = await ingest.resolve(exchange, *_key_and_channel(exchange), signal)
     payload_format = format_of(exchange)
+    if payload_format is None and request.headers.get("Content-Type", "").startswith(_GRPC):
+        raise UnsupportedMedia(advice(""))
+    resolution = await ingest.resolve(exchange, *_key_and_channel(exchange), signal)
     if payload_format is None:
         raise UnsupportedMedia("Content-Type must be application/x-protobuf or application/json.")
     codec = codec_of(request.headers.get("Content-Encoding"), lenient=False)
