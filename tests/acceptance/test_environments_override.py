@@ -2,14 +2,18 @@
 
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
+from tests.acceptance.curl import RUNNERS
 from tests.acceptance.landing import landed, logs_body, resolved, send_error, send_logs
-from tests.acceptance.sending import Connection, send
+from tests.acceptance.sending import Answer, Connection, send
 from tests.acceptance.stack import App, Stack
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "environments.md"
 OVERRIDE_LINE = "X-Axonpush-Environment: staging"
 ECHOED_LINES = ["x-axonpush-resolved-environment: staging", "x-axonpush-resolved-via: header-override"]
 
@@ -136,3 +140,22 @@ def test_a_token_is_of_one_channel_and_one_environment_whatever_a_header_says(st
     flag = {"allowEnvironmentOverride": True}
     stack.control.post("/public-tokens", body | flag, 422)
     stack.control.call("PATCH", f"/public-tokens/{made['id']}", flag, status=422)
+
+
+@pytest.mark.parametrize("run", RUNNERS)
+def test_the_commands_of_our_own_page_answer_as_it_says(stack: Stack, app: App, run: Callable[[str], Answer]) -> None:
+    app.environment("staging")
+    shown = re.findall(r"^```sh\n(curl .*?)^```\n\n```\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    assert len(shown) == 2
+    for line, says in shown:
+        filled = (
+            line.replace("http://127.0.0.1:8080", stack.url)
+            .replace("ak_prod_…", app.key())
+            .replace("ak_override_…", app.key(allowEnvironmentOverride=True))
+            .replace("X-Axonpush-Channel: 1", f"X-Axonpush-Channel: {app.channel}")
+        )
+        answer = run(filled.strip())
+        assert answer.status == 200, answer
+        assert [f"{name}: {answer.headers[name]}" for name in re.findall(r"^[\w-]+", says, re.MULTILINE)] == (
+            says.splitlines()
+        )
