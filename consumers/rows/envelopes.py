@@ -37,11 +37,12 @@ class Item(Struct):
 
 
 class Content(Struct):
-    """An envelope's items, and what its header says of them all; `unreadable` names what it has and nobody can read."""
+    """An envelope's items, and what its header says of them all; `unreadable` names what cannot be read of it."""
 
     event_id: bytes | None
     sent_at_ns: int | None
     unreadable: list[str]
+    sdk: dict[str, Any]
     items: list[Item]
 
 
@@ -68,11 +69,11 @@ def read(envelope: Envelope, record: Record, json_max_bytes: int) -> Content:
     """
     event_id = hex_id(envelope.headers.get("event_id"), EVENT_ID_BYTES)
     items: list[Item] = []
-    for index, item in enumerate(envelope.items):
+    for index, item in enumerate(envelope.items, record.item):
         value = None
-        if item.type == _RECORDING:
+        if item.type == _RECORDING and not record.chunk:
             value = _json_of(item.payload[:json_max_bytes].partition(b"\n")[0])
-        elif item.type in _ALWAYS_READ or len(item.payload) <= json_max_bytes:
+        elif record.chunk is None and (item.type in _ALWAYS_READ or len(item.payload) <= json_max_bytes):
             value = _json_of(item.payload)
         key = None
         if item.type in _STORED_ONCE and isinstance(value, dict):
@@ -80,7 +81,8 @@ def read(envelope: Envelope, record: Record, json_max_bytes: int) -> Content:
             key = (record.channel_id, item.type, event_id or own_id or record.ingest_id)
         items.append(Item(index, item.type, values.with_plain_numbers(item.headers), item.payload, value, key))
     sent_at_ns = moment_ns(envelope.headers.get("sent_at"))
-    return Content(event_id, sent_at_ns, _unreadable(envelope.headers, sent_at_ns), items)
+    sdk = values.with_plain_numbers(mapping(envelope.headers.get("sdk")))
+    return Content(event_id, sent_at_ns, _unreadable(envelope.headers, sent_at_ns), sdk, items)
 
 
 def _unreadable(headers: dict[str, Any], sent_at_ns: int | None) -> list[str]:

@@ -8,6 +8,7 @@ from consumers.rows import values
 from consumers.rows.binary import INT8_MAX
 
 _TEXT_MAX_DEPTH = 16
+_SECONDS_MAX = INT8_MAX // 10**9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,6 +46,8 @@ def hex_id(value: Any, size_bytes: int) -> bytes | None:  # noqa: ANN401 (any JS
 def moment_ns(value: Any) -> int | None:  # noqa: ANN401 (any JSON value)
     """Read RFC 3339 (UTC where it names no zone) or seconds since 1970, as nanoseconds since 1970.
 
+    A number that is too large for seconds is one of milliseconds, which some clients send.
+
     Returns:
         None if it is neither, or not within 1970 to 2262, what a bigint of nanoseconds holds.
     """
@@ -66,6 +69,8 @@ def _seconds_ns(value: str | float) -> int | None:
         seconds = float(value)
     except (ValueError, OverflowError):
         return None
+    if seconds > _SECONDS_MAX:
+        seconds /= 1000
     return _bounded(round(seconds * 1e6) * 1000) if math.isfinite(seconds * 1e6) else None
 
 

@@ -48,7 +48,7 @@ def pack_transaction(item: Item, target: Target) -> bool:
         return False
     event = mapping(item.json)
     trace = mapping(mapping(event.get("contexts")).get("trace"))
-    sdk = mapping(event.get("sdk"))
+    sdk = mapping(event.get("sdk")) or target.content.sdk
     shared = {
         "sentry.environment": event.get("environment"),
         "sentry.release": event.get("release"),

@@ -22,6 +22,7 @@ FRAMES = [
 ]
 
 
+@pytest.mark.clause("Sentry e1", "Sentry e5")
 async def test_an_event_is_stored_whole(leaf: Leaf) -> None:
     event = {
         "event_id": OTHER_ID,
@@ -80,7 +81,7 @@ async def test_an_event_is_stored_whole(leaf: Leaf) -> None:
         "trace_id": b"\xaa" * 16,
         "span_id": b"\xbb" * 8,
         "fingerprint": ["ValueError", "bad amount <n>", "/cart"],
-        "grouping_version": 1,
+        "grouping_version": 2,
         "user": {"id": "42", "email": "a@example.com"},
         "tags": {"k": "v", "n": "1"},
         "payload": event,
@@ -160,6 +161,7 @@ RULES: list[tuple[str, Any, dict[str, Any], list[str]]] = [
 ]
 
 
+@pytest.mark.clause("Sentry e2", "Sentry e3", "Sentry e4", "Sentry e6", "Sentry e7", "Sentry b10", "Sentry d1")
 @pytest.mark.parametrize(("event", "stored", "truncated"), [pytest.param(*case[1:], id=case[0]) for case in RULES])
 async def test_rules_of_events(leaf: Leaf, event: Any, stored: dict[str, Any], truncated: list[str]) -> None:
     await leaf.store(envelope(item("event", event), event_id=EVENT_ID))
@@ -179,6 +181,7 @@ LAX: list[tuple[bytes, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.clause("Sentry 8b", "Sentry d1")
 @pytest.mark.parametrize(("payload", "stored"), LAX)
 async def test_lax_json_is_read(leaf: Leaf, payload: bytes, stored: dict[str, Any]) -> None:
     await leaf.store(envelope(item("event", payload)))
@@ -186,6 +189,7 @@ async def test_lax_json_is_read(leaf: Leaf, payload: bytes, stored: dict[str, An
     assert row["payload"] == stored
 
 
+@pytest.mark.clause("Sentry 6a", "Sentry 6b", "Sentry 6c")
 @pytest.mark.parametrize(
     ("headers", "event", "stored"),
     [
@@ -202,6 +206,7 @@ async def test_the_envelope_names_the_event_then_the_payload_then_we(
     assert row["event_id"] == stored
 
 
+@pytest.mark.clause("Sentry d1")
 @pytest.mark.parametrize("payload", [b"[1]", b"null", b"no json", b"", b'"text"'])
 async def test_an_event_that_is_no_object_is_kept_beside_its_siblings(leaf: Leaf, payload: bytes) -> None:
     await leaf.store(envelope(item("event", payload), item("event", {"message": "m"}), event_id=EVENT_ID))
@@ -210,16 +215,20 @@ async def test_an_event_that_is_no_object_is_kept_beside_its_siblings(leaf: Leaf
     assert len(await leaf.read("error_events")) == 1
 
 
+@pytest.mark.clause("Sentry 27a", "Sentry 27b")
 def test_an_event_that_is_not_fresh_is_left_out_and_its_attachment_stored() -> None:
-    record = envelope(item("event", {}), item("transaction", {}), item("attachment", b"a"), event_id=EVENT_ID)
+    others = [item(kind, {"event_id": EVENT_ID}) for kind in ("profile", "feedback", "user_report")]
+    events = [item("event", {}), item("transaction", {})]
+    record = envelope(*events, item("attachment", b"a"), *others, event_id=EVENT_ID)
     decoded = decode(record, Limits())
     key = bytes.fromhex(EVENT_ID)
     assert decoded.events == [(CHANNEL, "event", key), (CHANNEL, "transaction", key)]
     rows = Rows()
     pack(decoded, rows, {(CHANNEL, "transaction", key)})
-    assert rows.counts == {"spans": 1, "attachments": 1}
+    assert rows.counts == {"spans": 1, "attachments": 1, "sentry_items": 3}
 
 
+@pytest.mark.clause("Sentry 27a")
 def test_an_event_twice_in_a_batch_is_packed_once() -> None:
     decoded = decode(envelope(item("event", {}), item("event", {}), event_id=EVENT_ID), Limits())
     rows, fresh = Rows(), set(decoded.events)
