@@ -16,6 +16,7 @@ from gateway.protocols.text import read_json
 
 TOO_DEEP = "[nested too deep]"
 _AS_THEY_ARE = ("string_value", "int_value", "bool_value")
+_NESTING = (dict, list)
 # The most that limits.nesting_max_depth can be set to.
 NESTING_MAX_DEPTH = 64
 
@@ -107,17 +108,18 @@ def _as_double(value: float) -> float | str:
         return "Infinity" if value > 0 else "-Infinity"
 
 
-def _is_deeper(value: Any, left: int) -> bool:  # noqa: ANN401 (any JSON value)
-    """Tell whether objects and lists nest deeper than `left`."""
-    if type(value) is dict:
-        items = cast("dict[str, Any]", value).values()
-    elif type(value) is list:
-        items = cast("list[Any]", value)
-    else:
-        return False
-    if left == 0:
-        return True
-    return any(isinstance(item, dict | list) and _is_deeper(item, left - 1) for item in items)
+def _is_deeper(value: dict[str, Any] | list[Any], max_depth: int) -> bool:
+    """Tell whether objects and lists nest deeper than `max_depth`, level by level: most values are large and flat."""
+    level: list[Any] = [value]
+    for _ in range(max_depth):
+        inner: list[Any] = []
+        for one in level:
+            items = cast("dict[str, Any]", one).values() if isinstance(one, dict) else cast("list[Any]", one)
+            inner += [item for item in items if isinstance(item, _NESTING)]
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def _clean(value: Any, left: int) -> Any:  # noqa: ANN401 (any JSON value)
