@@ -77,7 +77,7 @@ async def _reaping(settings: Settings, service: Service) -> AsyncGenerator[Corou
     database = msgspec.structs.replace(settings.database, pool_max_size=1)
     pool = await open_pool(database, server_settings={"application_name": "axonpush-reaper"})
     try:
-        yield reaper.run(service, Store(pool), settings.reaper)
+        yield reaper.run(service, Store(pool), settings.reaper, settings.kafka)
     finally:
         pool.terminate()
 

@@ -174,6 +174,7 @@ async def _mark(connection: Connection, work: Work) -> None:
 async def _write(connection: Connection, work: Work) -> None:
     """Write everything that is new."""
     if work.resources:
+        await connection.execute(sql.KEEP_RESOURCES, *_columns(sorted(work.resources), 2))
         resources = [(*key, text.decode()) for key, text in sorted(work.resources.items())]
         await connection.execute(sql.ADD_RESOURCES, *_columns(resources, 3))
     for (table, leaf), tuples in sorted(work.copies.items(), key=lambda item: (item[0][0], item[0][1].suffix)):

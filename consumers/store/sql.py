@@ -89,6 +89,20 @@ SELECT environment, channel, item_type, uuid_send(event_id) AS event_id
 FROM (TABLE wanted EXCEPT TABLE marked) AS repeats
 """
 
+# Keep those that are there and that the reaper might take for forgotten. The statement after it adds those that it took
+# meanwhile. Sorted: no deadlock.
+KEEP_RESOURCES = """
+UPDATE resources AS r SET seen_on = (now() AT TIME ZONE 'UTC')::date
+FROM (
+    SELECT s.environment, s.id
+    FROM unnest($1::text[], $2::bytea[]) AS w (environment, id)
+    JOIN resources AS s ON s.environment = w.environment AND s.id = encode(w.id, 'hex')::uuid
+    WHERE s.seen_on < (now() AT TIME ZONE 'UTC')::date
+    ORDER BY s.environment, s.id FOR NO KEY UPDATE OF s
+) AS old
+WHERE r.environment = old.environment AND r.id = old.id
+"""
+
 ADD_RESOURCES = """
 INSERT INTO resources (environment, id, attributes)
 SELECT environment, encode(id, 'hex')::uuid, attributes::jsonb

@@ -58,6 +58,36 @@ WITH gone AS (
 )
 DELETE FROM events_by_minute WHERE environment = $1 AND minute < (SELECT max(ends_at) FROM gone);
 
+-- name: upkeep_since
+SELECT {columns} FROM upkeep WHERE name = $1 AND done_at > $2;
+
+-- name: note_upkeep
+INSERT INTO upkeep (name, done_at) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET done_at = excluded.done_at;
+
+-- name: removal_of_seen
+SELECT {columns} FROM removal_of_seen($1) AS statement;
+
+-- name: forget_sentry_seen
+WITH gone AS (
+    DELETE FROM sentry_seen
+    WHERE seen_at < $1 AND ctid = ANY (ARRAY(SELECT ctid FROM sentry_seen WHERE seen_at < $1 LIMIT $2)) RETURNING 1
+)
+SELECT {columns} FROM (SELECT count(*) AS rows FROM gone) AS counted;
+
+-- name: forget_resources
+-- A worker that stores something that refers to one locks it first, and moves its day on.
+WITH old AS (
+    SELECT r.environment, r.id FROM resources AS r
+    LEFT JOIN (SELECT environment, min(starts_at) AS first_at FROM leaves GROUP BY environment) AS l USING (environment)
+    WHERE r.seen_on < (least(l.first_at, $1::timestamptz) AT TIME ZONE 'UTC')::date - 1
+    LIMIT $2
+), gone AS (
+    DELETE FROM resources AS r USING old
+    WHERE r.environment = old.environment AND r.id = old.id
+      AND r.seen_on < ($1::timestamptz AT TIME ZONE 'UTC')::date - 1 RETURNING 1
+)
+SELECT {columns} FROM (SELECT count(*) AS rows FROM gone) AS counted;
+
 -- name: forget_challenges
 DELETE FROM challenges WHERE expires_at <= $1;
 

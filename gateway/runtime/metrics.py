@@ -49,6 +49,28 @@ PUBLISHED_BATCHES = Counter("axonpush_published_batches_total", "Batches acknowl
 PUBLISH_FAILURES = Counter("axonpush_publish_failures_total", "Batches that Kafka did not acknowledge.")
 PRODUCERS_REPLACED = Counter("axonpush_producers_replaced_total", "Producers given up after a final failure.")
 
+# The reaper.
+REAPER_RUNS = Counter(
+    "axonpush_reaper_runs_total",
+    "Times that this edge looked for what is to be removed, by result: done, failed, or elsewhere (another edge does).",
+    ["result"],
+)
+REAPER_ENVIRONMENTS = Counter(
+    "axonpush_reaper_environments_total",
+    "Environments by what became of them: expired, expired_undrained (not all of the topic was stored), purged, "
+    "retained (events that were too old are gone).",
+    ["outcome"],
+)
+REAPER_POSTPONED = Counter(
+    "axonpush_reaper_postponed_total", "Steps that were left for later, for something was in the way."
+)
+# A moment, not an age: it tells of a reaper that hangs, too. Alert on time() - max of it.
+REAPER_LAST_SUCCESS = Gauge(
+    "axonpush_reaper_last_success_timestamp_seconds",
+    "When this edge last did all that there was to remove, in seconds since 1970; 0 before the first time.",
+    multiprocess_mode="max",
+)
+
 # The worker.
 WORKER_RECORDS = Counter("axonpush_worker_records_total", "Records taken care of, in PostgreSQL.", ["environment"])
 WORKER_ROWS = Counter("axonpush_worker_rows_total", "Rows stored, by table.", ["environment", "table"])

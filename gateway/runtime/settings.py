@@ -194,6 +194,9 @@ class Reaper(Struct, frozen=True, forbid_unknown_fields=True):
     drain_timeout_seconds: Annotated[
         int, _says("The worker has this long to store what is left in the topic of one that expired.", ge=0)
     ] = 300
+    repeats_margin_hours: Annotated[
+        int, _says("A repeat of what was stored is known for kafka.retention_hours, and so much longer.", ge=1)
+    ] = 48
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):

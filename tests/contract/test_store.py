@@ -311,3 +311,34 @@ def report_of(report: bytes) -> Record:
     """An envelope with a client report."""
     record = record_of_bytes(b'{}\n{"type":"client_report"}\n%b\n' % report)
     return msgspec.structs.replace(record, signal=Signal.SENTRY, format=Format.ENVELOPE)
+
+
+async def test_a_resource_that_is_forgotten_meanwhile_is_stored_again(
+    database_url: str, sql: Connection, partition: Partition
+) -> None:
+    """The reaper deletes what was not seen for long just when something is stored that refers to it once more."""
+    environment = partition.topic.removeprefix("axonpush.env.")
+    async with storing(database_url, partition) as store:
+        (claim,) = await store.claims.take_new({partition: 0})
+        await store.load(await store.work(claim, ["first"]))
+        await sql.execute("UPDATE resources SET seen_on = '2020-01-01' WHERE environment = $1", environment)
+        async with sql.transaction():
+            await sql.execute("DELETE FROM resources WHERE environment = $1", environment)
+            storing_again = asyncio.create_task(store.load(await store.work(claim, ["second"])))
+            await waits_for_another(sql)
+        await storing_again
+        assert await sql.fetchval("SELECT count(*) FROM resources WHERE environment = $1", environment) == 1
+        # Without the reaper it is kept by being referred to, once a day.
+        await sql.execute("UPDATE resources SET seen_on = '2020-01-01' WHERE environment = $1", environment)
+        await store.load(await store.work(claim, ["third"]))
+    seen_today = "SELECT seen_on = (now() AT TIME ZONE 'UTC')::date FROM resources WHERE environment = $1"
+    assert await sql.fetchval(seen_today, environment)
+    assert await names_stored(sql, partition) == ["first", "second", "third"]
+
+
+async def waits_for_another(sql: Connection) -> None:
+    """Wait until some session waits for the end of this one's transaction."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    async with asyncio.timeout(10):
+        while not await sql.fetchval(query):  # noqa: ASYNC110 (another session's doing)
+            await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import structs
 
-from gateway.control import reaper
+from gateway.control import outdated, reaper
 from gateway.control.store import Store
 from gateway.runtime import postgres
 from gateway.runtime.settings import Database, Kafka, Reaper
@@ -18,6 +18,7 @@ from schemas.topics import topic_of
 from tests.integration.control.api import Api, Item
 
 SETTINGS = Reaper(settle_seconds=10, drain_timeout_seconds=100)
+KAFKA = Kafka()
 TTL = 60
 TABLES = ("spans", "logs", "metric_points", "error_events", "sentry_items", "attachments")
 
@@ -39,7 +40,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 async def sweep(api: Api, store: Store, seconds: float) -> bool:
     """Let the reaper look, so many seconds from now."""
-    return await reaper.sweep(api.later(seconds).service, store, SETTINGS)
+    return await reaper.sweep(api.later(seconds).service, store, SETTINGS, KAFKA)
 
 
 async def preview(api: Api, name: str) -> tuple[str, Item, Item]:
@@ -266,6 +267,120 @@ async def test_without_kafka_the_rest_goes_on(api: Api, store: Store, sql: async
     assert await sql.fetchval("SELECT count(*) FROM leaves WHERE environment = $1", environment["id"]) == 0
     assert await sweep(api, store, 20)
     assert await state(sql, staging["id"]) == (True, True)
+
+
+async def store_seen(sql: asyncpg.Connection, environment_id: str, *, age_hours: int) -> None:
+    """Mark a record and a Sentry event of some age as stored, as a worker does."""
+    moment = await sql.fetchval("SELECT now() - make_interval(hours => $1)", age_hours)
+    await sql.execute("SELECT ensure_ingest_seen($1)", moment)
+    await sql.execute("INSERT INTO ingest_seen VALUES ($1, ingest_id_floor($2), 0)", environment_id, moment)
+    await sql.execute("INSERT INTO sentry_seen VALUES ($1, 1, 'event', gen_random_uuid(), $2)", environment_id, moment)
+
+
+async def seen(sql: asyncpg.Connection, environment_id: str) -> tuple[int, int]:
+    counted = [
+        await sql.fetchval(f"SELECT count(*) FROM {table} WHERE environment = $1", environment_id)  # noqa: S608 (ours)
+        for table in ("ingest_seen", "sentry_seen")
+    ]
+    return counted[0], counted[1]
+
+
+async def seen_days(sql: asyncpg.Connection) -> int:
+    return await sql.fetchval("SELECT count(*) FROM pg_class WHERE relname ~ '^ingest_seen_[0-9]+$'")
+
+
+async def forget_upkeep(sql: asyncpg.Connection) -> None:
+    """Let what is done once an hour be due."""
+    await sql.execute("TRUNCATE upkeep")
+
+
+async def test_marks_go_once_no_repeat_can_come(api: Api, store: Store, sql: asyncpg.Connection) -> None:
+    _, found = await api.app("Marked")
+    identity = found["development"]["id"]
+    kept_hours = KAFKA.retention_hours + SETTINGS.repeats_margin_hours
+    for age_hours in (1, kept_hours - 2, kept_hours + 26, kept_hours + 260):
+        await store_seen(sql, identity, age_hours=age_hours)
+    days = await seen_days(sql)
+    await forget_upkeep(sql)
+    await sweep(api, store, 0)
+    assert await seen(sql, identity) == (2, 2)
+    assert await seen_days(sql) == days - 2
+    # Not with every sweep, and again when it is due: by then another one is too old.
+    await store_seen(sql, identity, age_hours=kept_hours + 50)
+    await sweep(api, store, 3599)
+    assert await seen(sql, identity) == (3, 3)
+    await sweep(api, store, 3 * 3600)
+    assert await seen(sql, identity) == (2, 1)  # partitions go by days
+    await store_seen(sql, identity, age_hours=kept_hours + 50)  # a day that is gone can be marked again
+
+
+async def test_who_stores_marks_is_waited_for(
+    api: Api, store: Store, sql: asyncpg.Connection, database_url: str
+) -> None:
+    _, found = await api.app("Marked meanwhile")
+    identity = found["development"]["id"]
+    await store_seen(sql, identity, age_hours=1)
+    await store_seen(sql, identity, age_hours=10_000)
+    writer = await asyncpg.connect(database_url)
+    transaction = writer.transaction()
+    await transaction.start()
+    await store_seen(writer, identity, age_hours=1)
+    await forget_upkeep(sql)
+    await sweep(api, store, 0)  # gives up after a second; nobody else waits behind it
+    assert await sql.fetchval("SELECT count(*) FROM upkeep") == 0
+    await store_seen(sql, identity, age_hours=2)
+    await transaction.rollback()
+    await sweep(api, store, 0)
+    assert await seen(sql, identity) == (2, 2)
+    await writer.close()
+
+
+async def test_many_marks_go_part_by_part(
+    api: Api, store: Store, sql: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, found = await api.app("Marked often")
+    identity = found["development"]["id"]
+    monkeypatch.setattr(outdated, "_PART_ROWS", 2)
+    monkeypatch.setattr(outdated, "_PARTS_MAX_COUNT", 2)
+    for _ in range(5):
+        await sql.execute(
+            "INSERT INTO sentry_seen VALUES ($1, 1, 'event', gen_random_uuid(), now() - interval '1 year')", identity
+        )
+    await forget_upkeep(sql)
+    left: list[int] = []
+    for _ in range(3):
+        await sweep(api, store, 0)
+        left.append((await seen(sql, identity))[1])
+    assert left == [1, 0, 0]
+
+
+async def store_resource(sql: asyncpg.Connection, environment_id: str, name: str, *, age_days: int) -> None:
+    """Store a resource that was last referred to so many days ago."""
+    await sql.execute(
+        "INSERT INTO resources VALUES ($1, gen_random_uuid(), jsonb_build_object('name', $2::text),"
+        " (now() AT TIME ZONE 'UTC')::date - $3::integer)",
+        environment_id,
+        name,
+        age_days,
+    )
+
+
+async def test_resources_go_with_the_last_events_that_can_refer_to_them(
+    api: Api, store: Store, sql: asyncpg.Connection
+) -> None:
+    app, found = await api.app("Resources")
+    environment = await api.made(f"/apps/{app['id']}/environments", {"slug": "short", "retentionDays": 8})
+    identity, empty = environment["id"], found["development"]["id"]
+    await store_log(sql, identity, age_days=6)
+    await sql.execute("DELETE FROM resources WHERE environment = $1", identity)
+    for owner, ages in ((identity, (0, 6, 7, 8, 30)), (empty, (0, 1, 2))):
+        for age_days in ages:
+            await store_resource(sql, owner, str(age_days), age_days=age_days)
+    await forget_upkeep(sql)
+    await sweep(api, store, 0)
+    query = "SELECT attributes->>'name' FROM resources WHERE environment = $1 ORDER BY seen_on DESC"
+    assert [row[0] for row in await sql.fetch(query, identity)] == ["0", "6", "7"]  # a day is left for clocks
+    assert [row[0] for row in await sql.fetch(query, empty)] == ["0", "1"]
 
 
 async def test_challenges_and_answers_are_forgotten(api: Api, store: Store, sql: asyncpg.Connection) -> None:
