@@ -124,12 +124,13 @@ class SpanEvent(_Telemetry, frozen=True, kw_only=True, tag="span"):
 
 
 class LogEvent(_Telemetry, frozen=True, kw_only=True, tag="log"):
-    """A log record."""
+    """A log record; `severity` is the name of its number's range: TRACE, DEBUG, INFO, WARN, ERROR or FATAL."""
 
     at: datetime
     time_unix_nano: str | None
     observed_unix_nano: str | None
     severity_number: int
+    severity: str | None
     severity_text: str | None
     event_name: str | None
     body: Raw | None

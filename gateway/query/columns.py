@@ -38,6 +38,12 @@ _ANY = {"channel_id": "e.channel", "ingest_id": _text("ingest_id")}
 _IDS = {"trace_id": _hex("trace_id"), "span_id": _hex("span_id")}
 _TELEMETRY = {**_ANY, "resource": "r.attributes::text", "attributes": _text("attributes")}
 
+# Four numbers a name, as OpenTelemetry's data model of logs has it ("Severity fields"); 0 says nothing.
+_SEVERITY = (
+    "CASE WHEN e.severity_number BETWEEN 1 AND 24 THEN"
+    " (ARRAY['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'])[(e.severity_number + 3) / 4] END"
+)
+
 SOURCES = {
     EventKind.SPAN: Source(
         table="spans",
@@ -64,6 +70,7 @@ SOURCES = {
             "at": "e.ts",
             "time_unix_nano": _text("time_ns"),
             "observed_unix_nano": _text("observed_ns"),
+            "severity": _SEVERITY,
             "body": _text("body"),
         },
         has_trace_id=True,

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from schemas.topics import topic_of
 from tests.acceptance.database import wait_until
 from tests.acceptance.ledger import Ledger
@@ -32,6 +34,7 @@ def test_a_worker_killed_under_load_loses_nothing_and_stores_nothing_twice(stack
     assert last.stop() == 0, last.log
 
 
+@pytest.mark.clause("OTLP 23b")
 def test_an_edge_that_is_stopped_under_load_finishes_what_it_has(stack: Stack, app: App) -> None:
     edge, url = stack.join_edge(env={"AXONPUSH_SERVER_DRAIN_DELAY_SECONDS": "1"})
     ledger = Ledger(stack, app, [url, stack.url])

@@ -93,6 +93,7 @@ def with_numbers(value: Any) -> Any:
     return value
 
 
+@pytest.mark.clause("OTLP 8a", "OTLP 8b", "OTLP 8c", "OTLP 8d", "OTLP 8e", "OTLP 8h")
 @pytest.mark.parametrize("signal", SIGNALS)
 @settings(max_examples=60)
 @given(data=st.data(), snake=st.booleans(), names=st.booleans())

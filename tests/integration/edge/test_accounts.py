@@ -50,6 +50,7 @@ def limited(form: Form, answer: Answer, says: str) -> None:
         assert scope in {"key", "project"}
 
 
+@pytest.mark.clause("OTLP 15b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_key_sends_what_its_scopes_say(world: World, app: App, form: Form) -> None:
     own = "sentry" if form.is_sentry else "logs"
@@ -92,6 +93,7 @@ def test_an_origin_and_a_network_are_checked_as_the_api_stored_them(world: World
     JSON.check_error(JSON.send(world.url, elsewhere, app.channel), 403, "network")
 
 
+@pytest.mark.clause("OTLP 17b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_rate_of_a_key_is_its_own(world: World, app: App, form: Form) -> None:
     key, other = app.key(rate=SLOW), app.key()
@@ -102,6 +104,7 @@ def test_a_rate_of_a_key_is_its_own(world: World, app: App, form: Form) -> None:
     assert form.send(world.url, other, app.channel).status == 200
 
 
+@pytest.mark.clause("OTLP 17b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_rate_of_an_environment_is_that_of_all_its_keys(world: World, app: App, form: Form) -> None:
     path = f"/environments/{app.environments['production']}/policy"

@@ -92,6 +92,7 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
+@pytest.mark.clause("OTLP 14a", "OTLP b1")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_body_as_sent(strict: Strict, form: Form) -> None:
     for in_pieces in (False, True):
@@ -102,6 +103,7 @@ def test_a_body_as_sent(strict: Strict, form: Form) -> None:
         form.check_error(answer, 413, str(BODY_MAX_BYTES))
 
 
+@pytest.mark.clause("OTLP 14a", "OTLP b1")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_body_once_decompressed(strict: Strict, form: Form) -> None:
     limit_bytes = ENVELOPE_INFLATED_MAX_BYTES if form is SENTRY else OTLP_INFLATED_MAX_BYTES
@@ -212,6 +214,7 @@ def test_open_connections(strict: Strict) -> None:
     wait_until(lambda: is_served(strict.url), "closed connections make room", 5)
 
 
+@pytest.mark.clause("OTLP 17a")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_bytes_in_hand(strict: Strict, form: Form) -> None:
     with ExitStack() as stack:

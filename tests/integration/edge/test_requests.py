@@ -99,6 +99,7 @@ ROWS = (
 )
 
 
+@pytest.mark.clause("OTLP 4b", "OTLP 4c", "OTLP 6b", "OTLP 7a", "OTLP 7b", "OTLP 7c", "OTLP 13b", "OTLP 14a")
 @pytest.mark.parametrize(
     ("row", "form"), [(row, form) for row in ROWS for form in row.forms], ids=lambda part: part.name
 )
@@ -115,6 +116,7 @@ def test_what_is_wrong_is_told_in_the_callers_form(world: World, shop: Shop, row
     assert world.topics.records(shop.app.environments.values()) == before
 
 
+@pytest.mark.clause("OTLP 14a")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_an_announced_size_is_refused_before_it_is_sent(world: World, shop: Shop, form: Form) -> None:
     headers = form.headers(shop.key, shop.app.channel) | unread(LIMITS.body_max_bytes + 1)
@@ -122,6 +124,7 @@ def test_an_announced_size_is_refused_before_it_is_sent(world: World, shop: Shop
     form.check_error(answer, 413, str(LIMITS.body_max_bytes))
 
 
+@pytest.mark.clause("OTLP 15a", "OTLP 15c")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_key_is_refused_before_its_body_is_sent(world: World, shop: Shop, form: Form) -> None:
     headers = form.headers("ak_prod_wrong", shop.app.channel) | unread(MIB)
@@ -129,6 +132,7 @@ def test_a_key_is_refused_before_its_body_is_sent(world: World, shop: Shop, form
     form.check_error(answer, 403 if form.is_sentry else 401, "check digits")
 
 
+@pytest.mark.clause("OTLP 4a", "OTLP 4b")
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/grpc"])
 def test_otlp_of_another_type_is_refused_as_json(world: World, shop: Shop, content_type: str | None) -> None:
     headers = {"X-API-Key": shop.key} | ({} if content_type is None else {"Content-Type": content_type})
@@ -144,6 +148,7 @@ def test_an_envelope_may_have_any_type(world: World, shop: Shop, content_type: s
     assert answer.status == 200, answer
 
 
+@pytest.mark.clause("OTLP 5a")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_another_method_is_refused_with_those_that_are_allowed(
@@ -156,6 +161,7 @@ def test_another_method_is_refused_with_those_that_are_allowed(
     assert answer.headers["allow"] == "POST, OPTIONS"
 
 
+@pytest.mark.clause("OTLP 5b", "OTLP 5d")
 @pytest.mark.parametrize("path", ["/", "/v1/spans", "/v1/logs/more", "/v1/"])
 @pytest.mark.parametrize("form", OTLP, ids=lambda form: form.name)
 def test_a_path_that_no_exporter_should_use_names_the_right_ones(
@@ -165,6 +171,7 @@ def test_a_path_that_no_exporter_should_use_names_the_right_ones(
     form.check_error(answer, 404, "/v1/traces, /v1/logs and /v1/metrics")
 
 
+@pytest.mark.clause("OTLP 5c")
 @pytest.mark.parametrize("path", ["/v1/logs/", "//v1/logs", "/v1//logs"])
 @pytest.mark.parametrize("form", OTLP, ids=lambda form: form.name)
 def test_slashes_do_not_matter_and_nothing_redirects(world: World, shop: Shop, form: Form, path: str) -> None:
@@ -191,6 +198,7 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
+@pytest.mark.clause("OTLP 13a")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 @pytest.mark.parametrize(
     ("encoding", "compress"),
@@ -229,6 +237,7 @@ def test_success_looks_as_each_protocol_says(world: World, shop: Shop) -> None:
     assert sentry.json() == {"id": "ab" * 16}
 
 
+@pytest.mark.clause("OTLP 6a")
 @pytest.mark.parametrize("form", OTLP, ids=lambda form: form.name)
 def test_nothing_to_store_is_a_success_without_a_record(world: World, shop: Shop, form: Form) -> None:
     before = world.topics.records(shop.app.environments.values())
@@ -237,6 +246,7 @@ def test_nothing_to_store_is_a_success_without_a_record(world: World, shop: Shop
     assert world.topics.records(shop.app.environments.values()) == before
 
 
+@pytest.mark.clause("OTLP 21a")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_browser_may_ask_without_a_key(world: World, shop: Shop, form: Form) -> None:
     answer = send(
@@ -292,6 +302,7 @@ def test_the_control_plane_answers_problem_bodies(world: World, shop: Shop, row:
     assert (status == 401) == ("www-authenticate" in answer.headers)
 
 
+@pytest.mark.clause("OTLP 10a")
 def test_partial_success_names_what_was_refused(world: World, shop: Shop) -> None:
     spans = [
         {"traceId": "ab" * 16, "spanId": span_id, "name": "n", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}

@@ -22,6 +22,7 @@ def begin(url: str, key: str) -> Connection:
     return connection
 
 
+@pytest.mark.clause("OTLP 23b")
 def test_balancers_are_told_before_anything_is_refused(world: World) -> None:
     key = world.control.app().key()
     with world.edge(server_drain_delay_seconds=2) as (process, url):
@@ -36,6 +37,7 @@ def test_balancers_are_told_before_anything_is_refused(world: World) -> None:
         assert process.popen.wait(10) == 0
 
 
+@pytest.mark.clause("OTLP 23b")
 def test_a_request_in_flight_is_finished(world: World) -> None:
     key = world.control.app().key()
     with world.edge() as (process, url):

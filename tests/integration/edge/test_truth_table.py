@@ -133,6 +133,7 @@ REFUSED = (
 )
 
 
+@pytest.mark.clause("OTLP 15a", "OTLP 15b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 @pytest.mark.parametrize("row", REFUSED, ids=lambda row: f"{row.key}-{row.override}-{row.channel}-{row.status}")
 def test_what_the_table_refuses_is_refused_in_the_callers_form(
@@ -199,6 +200,7 @@ def test_what_the_table_accepts_goes_where_the_answer_says(world: World, shop: S
     assert world.topics.records(others) == others_before
 
 
+@pytest.mark.clause("OTLP 21d")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_token_for_an_origin_answers_no_other_page(world: World, shop: Shop, form: Form) -> None:
     key = shop.keys["of an origin"]

@@ -202,3 +202,15 @@ async def test_what_was_counted_and_is_gone_hides_nothing(reader: Reader, archiv
 async def test_a_cursor_that_is_none_of_ours_is_told(reader: Reader, cursor: str) -> None:
     with pytest.raises(Unprocessable, match="after"):
         await events.read(reader, ORG, SHOP, asked(after=cursor), is_redacted=False)
+
+
+@pytest.mark.clause("OTLP d5")
+async def test_a_log_says_the_name_of_its_severity(reader: Reader, archive: Archive) -> None:
+    records = [log(str(number), severity_number=number) for number in range(26)]
+    await archive.store(SHOP, otlp(Signal.LOGS, logs(*records)), seconds=1500)
+    found = await read(reader, kinds=(EventKind.LOG,), since=when(1500))
+    names = {each["severityNumber"]: each["severity"] for each in found}
+    expected = {0: None, 25: None}
+    for first, name in zip(range(1, 25, 4), ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"), strict=True):
+        expected |= dict.fromkeys(range(first, first + 4), name)
+    assert names == expected

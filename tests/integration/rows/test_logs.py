@@ -15,6 +15,7 @@ from tests.unit.rows.requests import START_NS, any_value, attributes, logs
 INT8_MAX = 2**63 - 1
 
 
+@pytest.mark.clause("OTLP d3")
 async def test_a_log_record_is_stored_whole(leaf: Leaf) -> None:
     sent = LogRecord(
         time_unix_nano=START_NS,
@@ -93,6 +94,7 @@ RULES: list[tuple[str, dict[str, Any], Limits, dict[str, Any], list[str]]] = [
 ]
 
 
+@pytest.mark.clause("OTLP 9b", "OTLP d3")
 @pytest.mark.parametrize(
     ("sent", "limits", "stored", "truncated"), [pytest.param(*case[1:], id=case[0]) for case in RULES]
 )

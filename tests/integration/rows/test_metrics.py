@@ -181,6 +181,7 @@ POINTS: list[tuple[str, Metric, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.clause("OTLP 26a", "OTLP d4")
 @pytest.mark.parametrize(("metric", "stored"), [pytest.param(*case[1:], id=case[0]) for case in POINTS])
 async def test_a_point_is_stored_whole(leaf: Leaf, metric: Metric, stored: dict[str, Any]) -> None:
     rows = await leaf.store(otlp(Signal.METRICS, metrics(metric)))

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from consumers.rows import tables
 from consumers.rows.tables import COLUMNS
 from gateway.runtime.settings import Limits
 from schemas.signals import Signal
@@ -17,13 +18,16 @@ from tests.unit.rows.records import CHANNEL, INGEST_ID, RECEIVED_NS, otlp
 from tests.unit.rows.requests import START_NS, attributes, span, traces
 
 INT8_MAX = 2**63 - 1
+MIB = 1024 * 1024
 
 
+@pytest.mark.clause("OTLP d1", "OTLP d3", "OTLP d4")
 @pytest.mark.parametrize("table", COLUMNS)
 async def test_columns_are_those_of_the_table_without_the_environment(leaf: Leaf, table: str) -> None:
     assert {*COLUMNS[table], "environment"} == await leaf.columns(table)
 
 
+@pytest.mark.clause("OTLP d1")
 async def test_a_span_is_stored_whole(leaf: Leaf) -> None:
     event = Span.Event(time_unix_nano=5, name="exception", attributes=attributes({"x": 1}), dropped_attributes_count=2)
     link = Span.Link(trace_id=b"\1" * 16, span_id=b"\2" * 8, trace_state="k=v", flags=1)
@@ -109,7 +113,7 @@ async def test_a_span_is_stored_whole(leaf: Leaf) -> None:
 
 # What is sent, the limits, the columns as they are stored, and what `truncated` names.
 CHANGED: list[tuple[str, dict[str, Any], Limits, dict[str, Any], list[str]]] = [
-    ("no kind is internal", {"kind": 0}, Limits(), {"kind": 1}, []),
+    ("no kind is internal", {"kind": 0}, Limits(), {"kind": Span.SPAN_KIND_INTERNAL}, []),
     (
         "1970",
         {"start_time_unix_nano": 0, "end_time_unix_nano": 0},
@@ -198,6 +202,7 @@ CHANGED: list[tuple[str, dict[str, Any], Limits, dict[str, Any], list[str]]] = [
 ]
 
 
+@pytest.mark.clause("OTLP b4", "OTLP b5", "OTLP b6", "OTLP d6")
 @pytest.mark.parametrize(
     ("sent", "limits", "stored", "truncated"), [pytest.param(*case[1:], id=case[0]) for case in CHANGED]
 )
@@ -209,3 +214,97 @@ async def test_what_cannot_be_stored_is_changed_and_named(
     assert {column: row[column] for column in stored} == stored
     assert sorted(row["truncated"] or []) == sorted(truncated)
     assert neighbour["truncated"] is None or neighbour["truncated"] == ["name"]
+
+
+@pytest.mark.clause("OTLP b4", "OTLP b5", "OTLP b6")
+async def test_by_default_values_have_a_mebibyte_items_1024_attributes_and_16_levels(leaf: Leaf) -> None:
+    def nested(levels: int) -> Any:
+        return [nested(levels - 1)] if levels else "x"
+
+    many = {f"k{number}": number for number in range(1025)}
+    await leaf.store(
+        otlp(
+            Signal.TRACES,
+            traces(
+                span(name="within", attributes={"text": "x" * MIB, "list": nested(16)}),
+                span(name="long", attributes={"text": "x" * (MIB + 1)}),
+                span(name="many", attributes=many, dropped_attributes_count=2),
+                span(name="most", attributes=dict(list(many.items())[:1024])),
+                span(name="deep", attributes={"list": nested(17)}),
+            ),
+        )
+    )
+    rows = {row["name"]: row for row in await leaf.read("spans")}
+    assert {name: row["truncated"] for name, row in rows.items()} == {
+        "within": None,
+        "long": ["attributes.text"],
+        "many": ["attributes"],
+        "most": None,
+        "deep": ["attributes.list"],
+    }
+    assert len(rows["long"]["attributes"]["text"]) == MIB
+    assert (len(rows["many"]["attributes"]), rows["many"]["dropped_attributes_count"]) == (1024, 3)
+    assert len(rows["most"]["attributes"]) == 1024
+    assert rows["within"]["attributes"]["list"] == nested(16)
+
+
+# Attributes by today's names and by older ones, and the columns that they fill.
+GEN_AI: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "today's names",
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "acme",
+            "gen_ai.request.model": "m-1",
+            "gen_ai.response.model": "m-1-0714",
+            "gen_ai.usage.input_tokens": 11,
+            "gen_ai.usage.output_tokens": 22,
+            "gen_ai.usage.cache_read.input_tokens": 3,
+            "gen_ai.usage.reasoning.output_tokens": 4,
+            "gen_ai.conversation.id": "c-1",
+            "gen_ai.agent.name": "planner",
+            "gen_ai.tool.name": "search",
+            "error.type": "timeout",
+        },
+        {
+            "gen_ai_operation": "chat",
+            "gen_ai_provider": "acme",
+            "gen_ai_request_model": "m-1",
+            "gen_ai_response_model": "m-1-0714",
+            "gen_ai_input_tokens": 11,
+            "gen_ai_output_tokens": 22,
+            "gen_ai_cached_tokens": 3,
+            "gen_ai_reasoning_tokens": 4,
+            "gen_ai_conversation_id": "c-1",
+            "gen_ai_agent_name": "planner",
+            "gen_ai_tool_name": "search",
+            "error_type": "timeout",
+        },
+    ),
+    (
+        "names up to 1.36",
+        {"gen_ai.system": "acme", "gen_ai.usage.prompt_tokens": 11, "gen_ai.usage.completion_tokens": 22},
+        {"gen_ai_provider": "acme", "gen_ai_input_tokens": 11, "gen_ai_output_tokens": 22},
+    ),
+    (
+        "both, of which today's count",
+        {
+            "gen_ai.system": "old",
+            "gen_ai.provider.name": "new",
+            "gen_ai.usage.prompt_tokens": 1,
+            "gen_ai.usage.input_tokens": 2,
+        },
+        {"gen_ai_provider": "new", "gen_ai_input_tokens": 2},
+    ),
+    ("tokens as texts and doubles", {"gen_ai.usage.input_tokens": "7", "gen_ai.usage.output_tokens": 8.0},
+     {"gen_ai_input_tokens": 7, "gen_ai_output_tokens": 8}),
+    ("tokens that are none", {"gen_ai.usage.input_tokens": "many"}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.clause("OTLP d2")
+@pytest.mark.parametrize(("sent", "stored"), [pytest.param(*case[1:], id=case[0]) for case in GEN_AI])
+async def test_generative_ai_has_columns(leaf: Leaf, sent: dict[str, Any], stored: dict[str, Any]) -> None:
+    await leaf.store(otlp(Signal.TRACES, traces(span(attributes=sent))))
+    (row,) = await leaf.read("spans")
+    assert {column: row[column] for column in tables.GEN_AI if row[column] is not None} == stored

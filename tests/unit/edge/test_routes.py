@@ -7,6 +7,7 @@ from schemas.errors import MethodNotAllowed, NotFound
 from schemas.signals import Signal
 
 
+@pytest.mark.clause("OTLP 5c")
 @pytest.mark.parametrize("path", ["/v1/traces", "/v1/traces/", "//v1/traces", "/v1/traces?dryRun=1"])
 def test_otlp_paths(path: str) -> None:
     route = find(path).route
@@ -45,6 +46,7 @@ def test_the_control_planes_path_stays_encoded() -> None:
     assert find("/apps/1/environments/by-ref/acme%2Fshop%2342").path == "/apps/1/environments/by-ref/acme%2Fshop%2342"
 
 
+@pytest.mark.clause("OTLP 5b", "OTLP 5d")
 @pytest.mark.parametrize("path", ["/", "/v1/profiles", "/v1/"])
 def test_where_a_misconfigured_exporter_arrives_names_the_right_path(path: str) -> None:
     found = find(path)

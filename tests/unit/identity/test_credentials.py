@@ -38,6 +38,7 @@ OTLP_PLACES: Sequence[Pairs] = (
 )
 
 
+@pytest.mark.clause("OTLP 16b")
 @pytest.mark.parametrize("pairs", OTLP_PLACES)
 def test_otlp_reads_every_place(pairs: Pairs) -> None:
     assert otlp_key(headers(*pairs)) == KEY

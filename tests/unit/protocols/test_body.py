@@ -105,6 +105,7 @@ def test_an_empty_body_is_not_compressed(codec: Codec) -> None:
         inflate(b"", codec, 100)
 
 
+@pytest.mark.clause("OTLP 7c")
 def test_plain_bytes_called_gzip_are_told_by_their_first_bytes() -> None:
     with pytest.raises(Malformed, match="starts with 7b 22 72 65, not 1f 8b"):
         inflate(b'{"resourceSpans":[]}', Codec.GZIP, 100)

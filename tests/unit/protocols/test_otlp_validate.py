@@ -70,6 +70,7 @@ def test_a_good_request_travels_as_it_came(payload_format: Format) -> None:
     assert otlp.validate(Signal.TRACES, payload_format, data) == otlp.Verdict(2)
 
 
+@pytest.mark.clause("OTLP 6a")
 @pytest.mark.parametrize(
     ("payload_format", "data"),
     [(Format.PROTOBUF, b""), (Format.JSON, b"{}"), (Format.JSON, b'{"resourceSpans":[]}'), (Format.JSON, b" {} ")],
@@ -78,11 +79,13 @@ def test_an_empty_request_is_accepted_with_nothing(payload_format: Format, data:
     assert otlp.validate(Signal.TRACES, payload_format, data) == otlp.Verdict(0)
 
 
+@pytest.mark.clause("OTLP 6b")
 def test_json_of_no_bytes_is_refused() -> None:
     with pytest.raises(Malformed, match="empty"):
         otlp.validate(Signal.LOGS, Format.JSON, b"")
 
 
+@pytest.mark.clause("OTLP 9a")
 @BOTH
 @pytest.mark.parametrize(
     "bad",
@@ -105,12 +108,14 @@ def test_a_span_with_a_bad_id_is_refused_alone(payload_format: Format, bad: dict
     assert otlp.decode(Signal.TRACES, payload_format, verdict.rewritten) == traces(GOOD, GOOD)
 
 
+@pytest.mark.clause("OTLP 10d")
 @BOTH
 def test_a_request_of_bad_spans_only_is_refused(payload_format: Format) -> None:
     with pytest.raises(Malformed, match="2 of 2 spans were refused"):
         otlp.validate(Signal.TRACES, payload_format, payload(traces({"span_id": SPAN_ID}, {}), payload_format))
 
 
+@pytest.mark.clause("OTLP 9b")
 @BOTH
 @pytest.mark.parametrize(
     ("ids", "kept"),
@@ -156,6 +161,7 @@ def test_what_is_unknown_survives_taking_out_an_item() -> None:
     assert b"1.50" in verdict.rewritten
 
 
+@pytest.mark.clause("OTLP 7b", "OTLP 8a")
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
@@ -185,6 +191,7 @@ def test_a_wrong_value_in_json_is_told_by_place(field: str, value: Any, told: st
     assert told in caught.value.message
 
 
+@pytest.mark.clause("OTLP 8a", "OTLP 8b", "OTLP 8c", "OTLP 8d", "OTLP 8e", "OTLP 8f", "OTLP 8g", "OTLP 8h")
 def test_json_is_read_generously() -> None:
     span = {
         "traceId": TRACE_ID.hex().upper(),
@@ -282,6 +289,7 @@ def size(content: bytes) -> bytes:
     return bytes([*encoded, number]) + content
 
 
+@pytest.mark.clause("OTLP 7a")
 @pytest.mark.parametrize(
     ("data", "told"),
     [
@@ -311,6 +319,7 @@ REQUESTS = {
 }
 
 
+@pytest.mark.clause("OTLP 20")
 @BOTH
 @pytest.mark.parametrize("sent", list(REQUESTS))
 @pytest.mark.parametrize("to", list(REQUESTS))
@@ -341,6 +350,7 @@ def test_json_within_a_text_counts_as_text() -> None:
     assert otlp.validate(Signal.LOGS, Format.JSON, data).accepted == 1
 
 
+@pytest.mark.clause("OTLP 20")
 def test_log_bytes_that_parse_as_spans_are_told() -> None:
     data = logs({"severity_text": "INFO", "body": {"string_value": "hello"}}).SerializeToString()
     assert len(ExportTraceServiceRequest.FromString(data).resource_spans[0].scope_spans[0].spans) == 1

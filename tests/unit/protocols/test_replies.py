@@ -43,6 +43,7 @@ def test_every_error_of_the_product_has_a_status() -> None:
     assert set(STATUS) == classes
 
 
+@pytest.mark.clause("OTLP 4b", "OTLP 4c")
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
@@ -75,6 +76,7 @@ def test_otlp_errors_are_a_status_in_the_requests_encoding(error: GatewayError, 
     assert json.loads(reply.body) == {"code": code, "message": "m"}
 
 
+@pytest.mark.clause("OTLP 1b", "OTLP 2b")
 @pytest.mark.parametrize("signal", list(RESPONSES))
 def test_full_success_says_no_more_than_it_has_to(signal: Signal) -> None:
     reply = otlp_success(signal, Format.PROTOBUF, Verdict(3))
@@ -83,6 +85,7 @@ def test_full_success_says_no_more_than_it_has_to(signal: Signal) -> None:
     assert (reply.status, reply.headers, reply.body) == (200, (("Content-Type", "application/json"),), b"{}")
 
 
+@pytest.mark.clause("OTLP 10a", "OTLP 10b", "OTLP 10c")
 @pytest.mark.parametrize("signal", list(RESPONSES))
 @pytest.mark.parametrize("rejected", [0, 1, 300])
 def test_partial_success_is_the_same_in_both_formats(signal: Signal, rejected: int) -> None:
@@ -93,6 +96,7 @@ def test_partial_success_is_the_same_in_both_formats(signal: Signal, rejected: i
     assert list(parsed["partialSuccess"].values()) == ([str(rejected)] if rejected else [])
 
 
+@pytest.mark.clause("OTLP 5a", "OTLP 17a", "OTLP 17b")
 @pytest.mark.parametrize(
     ("error", "header"),
     [
@@ -122,6 +126,7 @@ def test_a_sentry_sdk_is_told_which_categories_are_limited(scope: Literal["key",
     assert "X-Sentry-Rate-Limits" not in dict(otlp_error(error, Format.JSON).headers)
 
 
+@pytest.mark.clause("OTLP 13b")
 def test_an_unknown_encoding_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnsupportedMedia) as caught:
         codec_of("lzma", lenient=False)
@@ -167,6 +172,7 @@ def test_a_message_in_a_line_is_short_and_printable() -> None:
         assert line.isprintable()
 
 
+@pytest.mark.clause("OTLP 19b")
 def test_messages_are_cut_to_a_kibibyte() -> None:
     message = json.loads(problem(Malformed("é" * 2000 + "\ud800")).body)["detail"]
     assert 1000 < len(message.encode()) <= 1024
