@@ -18,6 +18,8 @@ from schemas.environment import Environment
 
 _NS_PER_SECOND = 1_000_000_000
 _SECONDS_PER_MINUTE = 60
+# Each price is rounded up to a nanosecond, and as many as a minute brings are to fit into the burst.
+_SLACK = 1.000001
 # How long SDKs leave out what is not wanted until they ask again.
 _UNWANTED_SECONDS = 86_400
 _LEFT_OUT = "not_wanted"
@@ -72,7 +74,7 @@ class CategoryLimits:
         for category, limit in environment.categories.items():
             if limit.per_minute:
                 per_process = limit.per_minute / self._processes_count
-                flow = Flow(per_process / _SECONDS_PER_MINUTE, per_process)
+                flow = Flow(per_process / _SECONDS_PER_MINUTE, per_process * _SLACK)
                 rate = self._rates.setdefault((environment_id, category), Gcra(flow))
                 rate.change(flow)
                 rates[category] = rate
