@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -14,7 +15,18 @@ from tests.integration.rows.leaf import Leaf, moment
 from tests.unit.rows.envelopes import envelope, item
 from tests.unit.rows.records import otlp
 from tests.unit.rows.requests import logs, metrics, span, traces
-from tests.unit.rows.strategies import ATTRIBUTES, EVENT, LOGS, METRICS, SPANS, stored
+from tests.unit.rows.strategies import (
+    ATTRIBUTES,
+    EVENT,
+    FORMS,
+    ITEM_TYPES,
+    JSON,
+    LIKELY_EVENT,
+    LOGS,
+    METRICS,
+    SPANS,
+    stored,
+)
 
 INT8_MAX = 2**63 - 1
 # Real PostgreSQL answers in milliseconds, not in the microseconds that hypothesis expects.
@@ -102,6 +114,7 @@ async def test_any_metric_is_stored(leaf: Leaf, instruments: list[Metric]) -> No
         assert same(row["attributes"], stored({pair.key: plain(pair.value) for pair in point.attributes}))
 
 
+@pytest.mark.clause("Sentry d1")
 @given(events=st.lists(EVENT, min_size=1, max_size=4))
 @on_postgresql
 async def test_any_object_is_stored_as_an_event(leaf: Leaf, events: list[dict[str, Any]]) -> None:
@@ -116,10 +129,18 @@ async def test_any_object_is_stored_as_an_event(leaf: Leaf, events: list[dict[st
         }
 
 
-@given(kind=st.sampled_from(["transaction", "span", "log", "session", "anything"]), payload=EVENT)
+@pytest.mark.clause("Sentry d1")
+@given(
+    headers=st.dictionaries(st.sampled_from(["event_id", "sent_at", "trace", "sdk"]), JSON | FORMS),
+    kind=ITEM_TYPES,
+    own=st.dictionaries(st.sampled_from(["filename", "platform", "content_type", "attachment_type"]), JSON),
+    payload=LIKELY_EVENT,
+)
 @on_postgresql
-async def test_any_object_is_stored_as_any_other_item(leaf: Leaf, kind: str, payload: dict[str, Any]) -> None:
-    rows = await leaf.store(envelope(item(kind, payload), item(kind, {"items": [payload]})))
+async def test_any_json_is_stored_as_any_item(
+    leaf: Leaf, headers: dict[str, Any], kind: str, own: dict[str, Any], payload: Any
+) -> None:
+    rows = await leaf.store(envelope(item(kind, payload, **own), item(kind, {"items": [payload]}, **own), **headers))
     assert sum(rows.counts.values()) >= 1
     for table, count in rows.counts.items():
         assert len(await leaf.read(table)) == count

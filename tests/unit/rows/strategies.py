@@ -144,6 +144,9 @@ EVENT_FIELDS = (
     *("logentry", "exception", "culprit", "contexts", "fingerprint", "user", "tags", "sdk", "spans", "type", "data"),
     *("trace_id", "span_id", "parent_span_id", "op", "status", "description", "name", "body", "attributes", "values"),
     *("trace", "items", "severity_number", "mechanism", "stacktrace", "frames", "function", "links", "kind", "value"),
+    *("threads", "crashed", "current", "in_app", "module", "params", "formatted", "handled", "id", "version", "dist"),
+    *("discarded_events", "rate_limited_events", "reason", "category", "quantity", "measurements", "platform"),
+    *("sentry.interfaces.Exception", "sentry.interfaces.Message", "sentry.interfaces.User", "end_timestamp"),
 )
 # Objects whose members have the names that are looked for, and whatever values.
 EVENT = st.recursive(
@@ -151,6 +154,23 @@ EVENT = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(EVENT_FIELDS), inner, max_size=6),
     max_leaves=12,
 ).filter(lambda value: isinstance(value, dict))
+
+# What SDKs write in such fields, so that what depends on a form is met, and a little off.
+FORMS = st.sampled_from(
+    ("{{ default }}", "{{ message }}", "{{ tags.k }}", "%s {} %(id)s", "2026-07-01T12:00:00Z", "0" * 32, "a" * 16, 1e12)
+)
+LIKELY_EVENT = st.recursive(
+    JSON | FORMS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(EVENT_FIELDS), inner, max_size=6),
+    max_leaves=16,
+)
+# Types that have a table, a category or a form of their own, and any other text.
+ITEM_TYPES = st.text(max_size=8) | st.sampled_from(
+    (
+        *("event", "transaction", "span", "log", "attachment", "session", "sessions", "client_report", "check_in"),
+        *("profile", "profile_chunk", "replay_recording", "replay_event", "trace_metric", "statsd", "raw_security"),
+    )
+)
 
 
 def stored(value: Any) -> Any:
