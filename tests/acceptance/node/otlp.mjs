@@ -1,18 +1,36 @@
-// Sends a trace as OTLP/HTTP JSON; endpoint and headers come from OpenTelemetry's own environment variables.
-import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+// Sends spans, logs and metrics by OTLP/HTTP; where to, how and with which headers comes from OpenTelemetry's own
+// environment variables, as its users set them.
+import { context, SeverityNumber, SpanKind, SpanStatusCode, trace, ValueType } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
+import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs";
+import { AggregationType, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 
-const provider = new TracerProvider({
-  resource: resourceFromAttributes({
-    "service.name": process.env.OTEL_SERVICE_NAME,
-    "deployment.environment.name": "from-node",
-  }),
+// Each form of a signal is a package of its own.
+const form = { "http/json": "http", "http/protobuf": "proto" }[process.env.OTEL_EXPORTER_OTLP_PROTOCOL];
+const { OTLPTraceExporter } = await import(`@opentelemetry/exporter-trace-otlp-${form}`);
+const { OTLPLogExporter } = await import(`@opentelemetry/exporter-logs-otlp-${form}`);
+const { OTLPMetricExporter } = await import(`@opentelemetry/exporter-metrics-otlp-${form}`);
+
+const resource = resourceFromAttributes({
+  "service.name": process.env.OTEL_SERVICE_NAME,
+  "deployment.environment.name": "from-node",
+});
+const spans = new TracerProvider({
+  resource,
   spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
 });
-const tracer = provider.getTracer("acceptance-node", "1.2.3");
+const logs = new LoggerProvider({
+  resource,
+  processors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter() })],
+});
+const metrics = new MeterProvider({
+  resource,
+  readers: [new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), exportIntervalMillis: 3_600_000 })],
+  views: [{ instrumentName: "sizes", aggregation: { type: AggregationType.EXPONENTIAL_HISTOGRAM } }],
+});
 
+const tracer = spans.getTracer("acceptance-node", "1.2.3");
 const root = tracer.startSpan("checkout", {
   kind: SpanKind.SERVER,
   attributes: { text: "naïve ✓", whole: 42, broken: 0.5, yes: true, list: ["a", "b"] },
@@ -24,9 +42,33 @@ child.setStatus({ code: SpanStatusCode.ERROR, message: "card declined" });
 child.end();
 root.end();
 
-// Rejects, and so fails this program, when the exporter was not answered with success.
-await provider.forceFlush();
-await provider.shutdown();
+const logger = logs.getLogger("acceptance-node", "1.2.3");
+logger.emit({
+  severityNumber: SeverityNumber.WARN,
+  severityText: "WARN",
+  body: "stock of tea is low",
+  attributes: { left: 3 },
+  context: inRoot,
+});
+logger.emit({
+  severityNumber: SeverityNumber.ERROR,
+  body: { order: 42, items: ["tea", null], raw: new Uint8Array([0, 255]) },
+  eventName: "charge.failed",
+});
+
+const meter = metrics.getMeter("acceptance-node", "1.2.3");
+meter.createCounter("orders", { unit: "{order}", valueType: ValueType.INT }).add(41, { shop: "a" });
+meter.createUpDownCounter("carts", { valueType: ValueType.INT }).add(-2);
+meter.createGauge("temperature", { unit: "Cel" }).record(20.5);
+const latency = meter.createHistogram("latency", { advice: { explicitBucketBoundaries: [10, 100] } });
+for (const value of [5, 50, 50, 500]) latency.record(value);
+const sizes = meter.createHistogram("sizes");
+for (const value of [0, 1, 2, 1024]) sizes.record(value);
+
+// Each rejects, and so fails this program, when its exporter was not answered with success.
+await Promise.all([spans.forceFlush(), logs.forceFlush(), metrics.forceFlush()]);
 
 const { traceId, spanId } = root.spanContext();
 console.log(JSON.stringify({ traceId, rootId: spanId, childId: child.spanContext().spanId }));
+// Shutting the metrics down would export them once more.
+process.exit();
