@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
+from gateway.edge.admission import Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
 from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, SECURITY, STORE, UNREAL
@@ -19,16 +20,16 @@ from gateway.protocols import (
     sentry_store,
 )
 from gateway.protocols.body import Codec, codec_of
-from gateway.protocols.envelope import Envelope
+from gateway.protocols.envelope import Envelope, Item
 from gateway.protocols.replies import Reply, sentry_error, sentry_success
 from gateway.protocols.sentry_posted import Posted
 from gateway.protocols.sentry_quotas import RATE_LIMITS_HEADER
 from gateway.runtime import metrics
-from schemas.environment import Resolution
-from schemas.errors import GatewayError, Malformed, RateLimited
+from schemas.errors import GatewayError, Malformed, PayloadTooLarge, RateLimited
 from schemas.signals import Format, Signal
 
 _ENVELOPE_TYPE = "application/x-sentry-envelope"
+_CLIENT_REPORT = "client_report"
 
 
 class Endpoint(Struct, frozen=True):
@@ -67,24 +68,23 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     key = sentry_key(request.headers, request.query, parameters.get("key"))
     if endpoint.to_envelope is not None:
         key = with_dsn(key, None)
-    if key is not None:
-        await ingest.resolve(exchange, key, channel, Signal.SENTRY)
+    limit = None if key is None else await _resolve(ingest, exchange, key, channel)
     codec = codec_of(request.headers.get("Content-Encoding"), lenient=True)
     with ingest.admission.request() as hold:
         body = await ingest.read(exchange, hold)
-        data = ingest.inflate(body, codec, hold, max_bytes=ingest.limits.envelope_inflated_max_bytes)
+        data = _inflated(ingest, body, codec, hold, limit)
         if endpoint.to_envelope is None:
-            resolution = await _resolve_with_dsn(ingest, exchange, key, channel, data)
+            limit = await _resolve_with_dsn(ingest, exchange, key, channel, data) or limit
             parsed = envelope.parse(data)
         else:
-            assert exchange.resolution is not None
-            resolution = exchange.resolution
             parsed = endpoint.to_envelope(_posted(ingest, exchange, data))
+        resolution = exchange.resolution
+        assert resolution is not None
         for name in envelope.ignored_headers(parsed):
             metrics.SENTRY_IGNORED_HEADERS.labels(name).inc()
         ingest.item_limits.check(parsed)
         items_count = len(parsed.items)
-        passed = ingest.pass_items(exchange, resolution, parsed.items)
+        passed = ingest.pass_items(exchange, resolution, _let_in(parsed.items, limit))
         if endpoint.to_envelope is not None or len(passed.items) < items_count:
             data, codec = envelope.render(parsed.headers, passed.items), Codec.IDENTITY
             hold.grow(len(data))
@@ -97,6 +97,8 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
                 # The worker takes the ingest id too where an event has none.
                 event_id = event_id or ingest_id.hex()
     ingest.accept(exchange, resolution, Signal.SENTRY, len(passed.items))
+    if limit is not None and len(passed.items) < items_count:
+        raise limit
     return _told(endpoint.reply(event_id), passed.announced)
 
 
@@ -129,17 +131,54 @@ def _posted(ingest: Ingest, exchange: Exchange, data: bytes) -> Posted:
     )
 
 
+async def _resolve(ingest: Ingest, exchange: Exchange, key: str, channel: str | None) -> RateLimited | None:
+    """Find out where a request belongs; a limit that it is over is answered where it may bring a client report.
+
+    Client reports are never limited, they tell what was lost. A request is read in spite of its limit only where it is
+    an envelope, and as small as they are.
+    """
+    try:
+        await ingest.resolve(exchange, key, channel, Signal.SENTRY)
+    except RateLimited as limit:
+        size_bytes = exchange.request.content_length if exchange.body_bytes is None else exchange.body_bytes
+        is_envelope = _endpoint_of(exchange).to_envelope is None
+        if size_bytes is None or size_bytes > ingest.limits.client_report_max_bytes or not is_envelope:
+            raise
+        return limit
+    return None
+
+
+def _inflated(ingest: Ingest, body: bytes, codec: Codec, hold: Hold, limit: RateLimited | None) -> bytes:
+    """Answer the body decompressed; of a request over its limit not much is decompressed."""
+    if limit is None:
+        return ingest.inflate(body, codec, hold, max_bytes=ingest.limits.envelope_inflated_max_bytes)
+    try:
+        return ingest.inflate(body, codec, hold, max_bytes=ingest.limits.event_max_bytes)
+    except PayloadTooLarge as error:
+        raise limit from error
+
+
+def _let_in(items: list[Item], limit: RateLimited | None) -> list[Item]:
+    """Answer what a limit lets in: all where there is none, else client reports; without any of them it is raised."""
+    if limit is None:
+        return items
+    reports = [item for item in items if item.type == _CLIENT_REPORT]
+    if not reports:
+        raise limit
+    return reports
+
+
 async def _resolve_with_dsn(
     ingest: Ingest, exchange: Exchange, key: str | None, channel: str | None, data: bytes
-) -> Resolution:
+) -> RateLimited | None:
     """Find out where an envelope belongs, whose `dsn` may carry the key, and must not contradict the request."""
     dsn = envelope.dsn_of(data)
     if dsn is not None and channel is not None and dsn.project != channel:
         raise Malformed("The envelope's dsn names another project than the path.", reason="wrong_dsn")
     key = with_dsn(key, dsn.key if dsn else None)
     if exchange.resolution is not None:
-        return exchange.resolution
-    return await ingest.resolve(exchange, key, channel or (dsn and dsn.project), Signal.SENTRY)
+        return None
+    return await _resolve(ingest, exchange, key, channel or (dsn and dsn.project))
 
 
 def _told(reply: Reply, announced: str) -> Reply:
