@@ -10,6 +10,8 @@ from tests.integration.rows.leaf import Leaf, moment
 from tests.unit.rows.envelopes import EVENT_ID, envelope, item
 from tests.unit.rows.records import RECEIVED_NS
 
+SHOP = {"service.name": "shop"}
+
 # One log of a container, and the columns as they are stored.
 LOGS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
@@ -56,6 +58,24 @@ LOGS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("a severity number", {"level": "info", "severity_number": 21}, {"severity_number": 21}),
     ("a severity that is none", {"level": "Fatal", "severity_number": 99}, {"severity_number": 21}),
     (
+        "attributes of every type",
+        {
+            "attributes": {
+                "s": {"type": "string", "value": "x"},
+                "i": {"type": "integer", "value": 2**53 + 1},
+                "d": {"type": "double", "value": 1.5, "unit": "ms"},
+                "b": {"type": "boolean", "value": False},
+                "a": {"type": "array", "value": [1, "x"]},
+                "n": {"type": "string", "value": None},
+                "service.name": {"type": "string", "value": "shop"},
+            }
+        },
+        {
+            "attributes": {"s": "x", "i": 2**53 + 1, "d": 1.5, "b": False, "a": [1, "x"], "n": None} | SHOP,
+            "service_name": "shop",
+        },
+    ),
+    (
         "nonsense",
         {"timestamp": "soon", "trace_id": "no", "body": {"a": "\0"}, "level": 7, "attributes": []},
         {
@@ -70,6 +90,7 @@ LOGS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.clause("Sentry c5")
 @pytest.mark.parametrize(("log", "stored"), [pytest.param(*case[1:], id=case[0]) for case in LOGS])
 async def test_logs_of_a_container_are_stored_as_logs(leaf: Leaf, log: dict[str, Any], stored: dict[str, Any]) -> None:
     await leaf.store(envelope(item("log", {"items": [log]}, item_count=1)))
@@ -107,6 +128,7 @@ KEPT: list[tuple[str, Any, Any]] = [
 ]
 
 
+@pytest.mark.clause("Sentry 5a", "Sentry 5b")
 @pytest.mark.parametrize(("kind", "payload", "stored"), KEPT)
 async def test_other_items_are_kept_with_their_headers_and_payload(
     leaf: Leaf, kind: str, payload: Any, stored: Any

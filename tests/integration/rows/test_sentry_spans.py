@@ -19,6 +19,7 @@ def present(row: dict[str, Any]) -> dict[str, Any]:
     return {column: value for column, value in row.items() if value is not None}
 
 
+@pytest.mark.clause("Sentry c4")
 async def test_a_transaction_and_its_spans_are_stored_whole(leaf: Leaf) -> None:
     event = {
         "type": "transaction",
@@ -211,6 +212,7 @@ ITEMS: list[tuple[str, Any, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.clause("Sentry c4")
 @pytest.mark.parametrize(("payload", "stored"), [pytest.param(*case[1:], id=case[0]) for case in ITEMS])
 async def test_span_items_are_stored_as_spans(leaf: Leaf, payload: Any, stored: dict[str, Any]) -> None:
     rows = await leaf.store(envelope(item("span", payload)))
@@ -219,15 +221,65 @@ async def test_span_items_are_stored_as_spans(leaf: Leaf, payload: Any, stored: 
     assert {column: row[column] for column in stored} == stored
 
 
+@pytest.mark.clause("Sentry 5a")
 @pytest.mark.parametrize("payload", [{"items": [1]}, {"items": {}}, {}, [], b"no json"])
 async def test_a_span_item_that_is_none_is_kept(leaf: Leaf, payload: Any) -> None:
     rows = await leaf.store(envelope(item("span", payload)))
     assert rows.counts == {"sentry_items": 1}
 
 
+@pytest.mark.clause("Sentry c4", "Sentry d1")
 @pytest.mark.parametrize("event", [{}, {"contexts": {"trace": "t"}, "spans": {"a": 1}, "sdk": 1, "environment": 5}])
 async def test_a_transaction_of_nothing_is_stored(leaf: Leaf, event: dict[str, Any]) -> None:
     await leaf.store(envelope(item("transaction", event)))
     (row,) = await leaf.read("spans")
     assert (row["start_ns"], row["name"], row["trace_id"]) == (RECEIVED_NS, "", None)
     assert row["attributes"]["sentry.event_id"] == INGEST_ID.hex()
+
+
+# What a transaction and its span have beside their columns, and the attributes that are stored of it.
+BESIDE: dict[str, Any] = {
+    "measurements": {"lcp": {"value": 12.5, "unit": "millisecond"}},
+    "transaction_info": {"source": "route"},
+    "tags": [["k", "v"]],
+    "breadcrumbs": {"values": []},
+    "platform": "python",
+    "_metrics_summary": None,
+}
+CONTEXTS = {"trace": {"trace_id": TRACE_ID, "span_id": ROOT_ID}, "profile": {"profile_id": EVENT_ID}}
+OF_SPAN = {"exclusive_time": 1.5, "profile_id": EVENT_ID, "segment_id": ROOT_ID, "measurements": {"ttfd": {"value": 1}}}
+
+
+@pytest.mark.clause("Sentry c4")
+async def test_what_has_no_column_is_kept_in_the_attributes(leaf: Leaf) -> None:
+    span = {"span_id": CHILD_ID, "data": {"db.system": "postgresql"}, **OF_SPAN}
+    await leaf.store(envelope(item("transaction", {"contexts": CONTEXTS, "spans": [span], **BESIDE})))
+    root, child = sorted(await leaf.read("spans"), key=lambda row: row["span_id"])
+    kept = {f"sentry.{key}": value for key, value in BESIDE.items()} | {"sentry.contexts": CONTEXTS}
+    assert {key: root["attributes"][key] for key in kept} == kept
+    assert child["attributes"] == {"db.system": "postgresql"} | {f"sentry.{key}": OF_SPAN[key] for key in OF_SPAN}
+    assert child["trace_id"] == bytes.fromhex(TRACE_ID)
+
+
+@pytest.mark.clause("Sentry c4")
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        ("ok", 1, None),
+        ("unknown", 0, None),
+        (None, 0, None),
+        ("not_found", 2, "not_found"),
+        ("cancelled", 2, "cancelled"),
+    ],
+)
+async def test_the_status_of_a_transaction(leaf: Leaf, status: str | None, code: int, message: str | None) -> None:
+    await leaf.store(envelope(item("transaction", {"contexts": {"trace": {"status": status}}})))
+    (row,) = await leaf.read("spans")
+    assert (row["status_code"], row["status_message"]) == (code, message)
+
+
+async def test_the_sdk_of_the_envelope_stands_in_for_that_of_a_transaction(leaf: Leaf) -> None:
+    sdk = {"name": "sentry.javascript.browser", "version": "9.1"}
+    await leaf.store(envelope(item("transaction", {}), sdk=sdk))
+    (row,) = await leaf.read("spans")
+    assert (row["scope_name"], row["scope_version"]) == ("sentry.javascript.browser", "9.1")
