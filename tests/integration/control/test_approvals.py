@@ -1,5 +1,6 @@
 """Approvals: who may not make a destructive call alone asks for it, somebody who may decides, and it is made once."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +101,20 @@ async def test_a_refusal_says_what_can_be_asked_for_and_the_approved_call_is_mad
         ("approval.use", actor_of(team.developer)),
         ("environment.wipe", actor_of(team.developer)),
     ]
+
+
+async def test_of_two_calls_at_once_with_one_approval_one_is_made(team: Team) -> None:
+    header = await team.granted()
+    asked = [(await team.developer.call("POST", team.wipe, None, header))[1] for _ in range(2)]
+    confirming = [{**header, "X-Confirm": each["confirm"], "X-Confirm-Challenge": each["challenge"]} for each in asked]
+    calls = (team.developer.call("POST", team.wipe, None, headers) for headers in confirming)
+    assert sorted(status for status, _ in await asyncio.gather(*calls)) == [200, 403]
+
+
+async def test_a_decision_waits_for_the_other_one(team: Team) -> None:
+    path = f"/approvals/{(await team.ask())['id']}"
+    answers = await asyncio.gather(*(team.admin.call("POST", f"{path}/{verb}") for verb in ("approve", "reject")))
+    assert sorted(status for status, _ in answers) == [200, 409]
 
 
 async def test_only_who_holds_the_right_there_decides_and_never_who_asked(team: Team, other: Api) -> None:
