@@ -34,6 +34,8 @@ class Decoded(Struct):
     limits: Limits
 
 
+# What the edge let in may be written longer than it came: with escapes, and the length of a payload.
+_HEADER_MAX_BYTES = 64 * 1024
 _PACK_OTLP = {Signal.TRACES: spans.pack, Signal.LOGS: logs.pack, Signal.METRICS: metrics.pack}
 
 
@@ -46,7 +48,9 @@ def decode(record: Record, limits: Limits) -> Decoded:
     try:
         data = inflate(record.value, Codec(record.encoding), record.inflated_bytes)
         if record.signal is Signal.SENTRY:
-            content = envelopes.read(envelope.parse(data), record, limits.event_max_bytes)
+            content = envelopes.read(
+                envelope.parse(data, header_max_bytes=_HEADER_MAX_BYTES), record, limits.event_max_bytes
+            )
             return Decoded(record, content, [item.key for item in content.items if item.key], limits)
         if record.format is Format.JSON:
             data = otlp.decode(record.signal, record.format, data).SerializeToString()

@@ -30,10 +30,14 @@ def pack(content: Content, record: Record, encoder: Encoder, into: Rows, fresh: 
             if item.key not in fresh:
                 continue
             fresh.discard(item.key)
-        packs = _TABLES.get(item.type)
-        if packs is None or not packs(item, target):
+        if record.chunk is not None:
+            sentry_items.pack_piece(item, target)
+            if record.chunk:
+                continue
+        elif (packs := _TABLES.get(item.type)) is None or not packs(item, target):
             sentry_items.pack(item, target)
         if item.type == "client_report":
             outcomes.report(item, target)
         outcomes.accept(item, target)
-    outcomes.ignore(content.unreadable, target)
+    if record.part == 0:
+        outcomes.ignore(content.unreadable, target)

@@ -54,10 +54,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("handled", "trace_id", "span_id", "fingerprint", "grouping_hash", "grouping_version", "user", "tags"),
         *("payload", "truncated"),
     ),
-    "sentry_items": (*_RECORD, "item", "event_id", "type", "category", "headers", "json", "payload"),
+    "sentry_items": (*_RECORD, "item", "event_id", "type", "category", "headers", "json", "payload", "payload_bytes"),
     "attachments": (
         *_RECORD,
-        *("item", "chunk", "event_id", "filename", "content_type", "attachment_type", "size_bytes", "data"),
+        *("item", "chunk", "event_id", "filename", "content_type", "attachment_type", "item_type"),
+        *("size_bytes", "data"),
     ),
 }
 

@@ -1,6 +1,9 @@
 """What OTLP and Sentry requests share: resolve, read, inflate, publish; the rest is in the handlers."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
+
+from msgspec import structs
 
 from gateway.edge.account import Account
 from gateway.edge.admission import Admission, Hold
@@ -26,6 +29,9 @@ from schemas.errors import Forbidden, GatewayError, Gone, Malformed, Unauthentic
 from schemas.outcomes import Outcome
 from schemas.record import Record
 from schemas.signals import Encoding, Format, Signal
+
+# Parts of one request on their way to Kafka: each takes memory twice.
+_PARTS_AT_ONCE = 4
 
 
 class Ingest:
@@ -92,9 +98,9 @@ class Ingest:
         Raises:
             RateLimited: its size was not announced, and is over a rate of the key or the environment.
         """
-        body = await read_body(
-            exchange.request, hold, max_bytes=self.limits.body_max_bytes, timeout_seconds=self._body_timeout_seconds
-        )
+        is_large = exchange.found.route.is_large
+        max_bytes = self.limits.large_body_max_bytes if is_large else self.limits.body_max_bytes
+        body = await read_body(exchange.request, hold, max_bytes=max_bytes, timeout_seconds=self._body_timeout_seconds)
         exchange.body_bytes = len(body)
         if exchange.request.content_length is None and (resolution := exchange.resolution) is not None:
             self._account.limits.admit(
@@ -143,26 +149,66 @@ class Ingest:
         Raises:
             StreamUnavailable, Overloaded, PayloadTooLarge: see `Publisher.publish`.
         """
+        record = self._record(resolution, signal, payload_format, body=body, data=data, codec=codec)
+        if exchange.is_dry_run:
+            self._publisher.check_size(record)
+        else:
+            await self._publisher.publish(resolution.environment_id, record)
+        return record.ingest_id
+
+    def is_larger_than_a_record(self, body: bytes, data: bytes, codec: Codec) -> bool:
+        """Tell whether a payload must be split; for the arguments see `publish`."""
+        size_bytes = len(body) if codec is Codec.GZIP else len(data)
+        return size_bytes > self.sizes.record_max_bytes or len(data) > self.sizes.item_max_bytes
+
+    async def publish_parts(
+        self, exchange: Exchange, resolution: Resolution, signal: Signal, payload_format: Format, parts: Iterable[Part]
+    ) -> bytes:
+        """Do as `publish` with a payload that is split: its parts have one ingest id.
+
+        A few are on their way at a time, and each is made only then. The first failure is that of the whole request:
+        whatever has arrived of it by then stays, and stands for itself.
+
+        Raises:
+            StreamUnavailable, Overloaded, PayloadTooLarge: see `Publisher.publish`.
+        """
+        whole = self._record(resolution, signal, payload_format, body=b"", data=b"", codec=Codec.IDENTITY)
+        sending: set[asyncio.Task[None]] = set()
+        try:
+            for number, part in enumerate(parts):
+                record = _record_of(whole, number, part)
+                if exchange.is_dry_run:
+                    self._publisher.check_size(record)
+                    continue
+                if len(sending) == _PARTS_AT_ONCE:
+                    done, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.gather(*done)
+                sending.add(asyncio.create_task(self._publisher.publish(resolution.environment_id, record)))
+            await asyncio.gather(*sending)
+        finally:
+            for task in sending:
+                task.cancel()  # what is on its way cannot be called back, and is not waited for
+            await asyncio.gather(*sending, return_exceptions=True)
+        return whole.ingest_id
+
+    def _record(
+        self, resolution: Resolution, signal: Signal, payload_format: Format, *, body: bytes, data: bytes, codec: Codec
+    ) -> Record:
+        """Make the record of a request that is received now."""
         received_ns = self._clock()
-        ingest_id = new_ingest_id(received_ns)
         is_gzip = codec is Codec.GZIP
-        record = Record(
+        return Record(
             signal=signal,
             format=payload_format,
             encoding=Encoding.GZIP if is_gzip else Encoding.IDENTITY,
             inflated_bytes=len(data),
             channel_id=resolution.channel_id,
             credential_id=resolution.credential_id,
-            ingest_id=ingest_id,
+            ingest_id=new_ingest_id(received_ns),
             part=0,
             received_ns=received_ns,
             value=body if is_gzip else data,
         )
-        if exchange.is_dry_run:
-            self._publisher.check_size(record)
-        else:
-            await self._publisher.publish(resolution.environment_id, record)
-        return ingest_id
 
     def accept(self, exchange: Exchange, resolution: Resolution, signal: Signal, items: int, rejected: int = 0) -> None:
         """Count a request that was taken, and how its items ended."""
@@ -214,3 +260,16 @@ class Ingest:
         if increment is None:
             increment = self._counters[key] = metrics.ITEMS.labels(*key).inc
         increment(items)
+
+
+def _record_of(whole: Record, number: int, part: Part) -> Record:
+    """Answer the record of a part of a payload."""
+    return structs.replace(
+        whole,
+        inflated_bytes=len(part.value),
+        part=number,
+        value=part.value,
+        item=part.item,
+        chunk=part.chunk,
+        item_bytes=part.item_bytes,
+    )

@@ -27,12 +27,16 @@ class Family(Enum):
 
 
 class Route(Struct, frozen=True):
-    """One kind of request: its name in metrics, whose form its answers take, and its methods."""
+    """One kind of request: its name in metrics, whose form its answers take, and its methods.
+
+    `is_large` lets its bodies have `limits.large_body_max_bytes`.
+    """
 
     name: str
     family: Family
     methods: tuple[str, ...]
     signal: Signal | None = None
+    is_large: bool = False
 
 
 class Found(Struct, frozen=True):
@@ -51,17 +55,18 @@ def _operation(name: str) -> Route:
     return Route(name=name, family=Family.OPERATIONS, methods=("GET", "HEAD"))
 
 
-def _sentry(name: str, *more_methods: str) -> Route:
-    return Route(name=f"sentry_{name}", family=Family.SENTRY, methods=(*more_methods, "POST", "OPTIONS"))
+def _sentry(name: str, *more_methods: str, is_large: bool = False) -> Route:
+    methods = (*more_methods, "POST", "OPTIONS")
+    return Route(name=f"sentry_{name}", family=Family.SENTRY, methods=methods, is_large=is_large)
 
 
-ENVELOPE = _sentry("envelope")
+ENVELOPE = _sentry("envelope", is_large=True)
 STORE = _sentry("store", "GET")
 SECURITY = _sentry("security")
-MINIDUMP = _sentry("minidump")
-UNREAL = _sentry("unreal")
+MINIDUMP = _sentry("minidump", is_large=True)
+UNREAL = _sentry("unreal", is_large=True)
 CHECK_IN = _sentry("check_in", "GET")
-ATTACHMENTS = _sentry("attachments")
+ATTACHMENTS = _sentry("attachments", is_large=True)
 HEALTHZ = _operation("healthz")
 READYZ = _operation("readyz")
 METRICS = _operation("metrics")

@@ -55,19 +55,19 @@ class _Payload(Struct):
 _PAYLOAD = msgspec.json.Decoder(_Payload)
 
 
-def parse(data: bytes) -> Envelope:
-    """Parse an envelope.
+def parse(data: bytes, *, header_max_bytes: int = _HEADER_MAX_BYTES) -> Envelope:
+    """Parse an envelope whose header lines have at most so many bytes.
 
     Raises:
         Malformed: it is none; the message names the item and the byte.
     """
     if not data:
         raise Malformed("The body is empty; an envelope begins with a line of JSON.")
-    line, position = _line(data, 0)
+    line, position = _line(data, 0, header_max_bytes)
     headers = _header(line, "envelope's first line")
     items: list[Item] = []
     while position < len(data):
-        line, after = _line(data, position)
+        line, after = _line(data, position, header_max_bytes)
         if not line.strip():  # blank lines between items do no harm
             position = after
             continue
@@ -156,13 +156,13 @@ def _is_trace(value: object) -> bool:
 _CHECKED = (("sent_at", _is_moment), ("trace", _is_trace))
 
 
-def _line(data: bytes, position: int) -> tuple[bytes, int]:
+def _line(data: bytes, position: int, max_bytes: int) -> tuple[bytes, int]:
     """Answer the line that starts at a position, and the position after it."""
-    end = data.find(b"\n", position, position + _HEADER_MAX_BYTES + 1)
+    end = data.find(b"\n", position, position + max_bytes + 1)
     if end < 0:
         end = len(data)
-        if end - position > _HEADER_MAX_BYTES:
-            raise Malformed(f"The header line at byte {position} is longer than {_HEADER_MAX_BYTES} bytes.")
+        if end - position > max_bytes:
+            raise Malformed(f"The header line at byte {position} is longer than {max_bytes} bytes.")
     return data[position:end], end + 1
 
 

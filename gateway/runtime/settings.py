@@ -48,6 +48,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     line_max_bytes: Annotated[int, _says("Longest request line, and longest header line.", ge=1024)] = 16 * KIB
     headers_max_count: Annotated[int, _says("Most header lines of a request.", ge=8)] = 100
     body_max_bytes: Annotated[int, _says("Largest request body as sent.", ge=1)] = 20 * MIB
+    large_body_max_bytes: Annotated[
+        int, _says("Largest body as sent where crash dumps and attachments come: Sentry's envelopes and files.", ge=1)
+    ] = 100 * MIB
     otlp_inflated_max_bytes: Annotated[int, _says("Largest OTLP body once decompressed.", ge=1)] = 64 * MIB
     envelope_inflated_max_bytes: Annotated[int, _says("Largest envelope once decompressed.", ge=1)] = 100 * MIB
     event_max_bytes: Annotated[int, _says("Largest event-like item of an envelope.", ge=1)] = MIB

@@ -42,7 +42,10 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         verdict = otlp.validate(signal, payload_format, data)
         if verdict.rewritten is not None:
             data, codec = verdict.rewritten, Codec.IDENTITY
-        if verdict.accepted:
+        if ingest.is_larger_than_a_record(body, data, codec):
+            verdict, parts = otlp.split(signal, payload_format, data, verdict, ingest.sizes)
+            await ingest.publish_parts(exchange, resolution, signal, payload_format, parts)
+        elif verdict.accepted:
             await ingest.publish(exchange, resolution, signal, payload_format, body=body, data=data, codec=codec)
     ingest.accept(exchange, resolution, signal, verdict.accepted, verdict.rejected)
     return otlp_success(signal, payload_format, verdict)

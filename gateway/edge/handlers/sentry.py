@@ -12,6 +12,7 @@ from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, SECUR
 from gateway.identity.credentials import project_of, sentry_key, with_dsn
 from gateway.protocols import (
     envelope,
+    envelope_split,
     sentry_attachments,
     sentry_cron,
     sentry_minidump,
@@ -85,14 +86,21 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         ingest.item_limits.check(parsed)
         items_count = len(parsed.items)
         passed = ingest.pass_items(exchange, resolution, _let_in(parsed.items, limit))
-        if endpoint.to_envelope is not None or len(passed.items) < items_count:
-            data, codec = envelope.render(parsed.headers, passed.items), Codec.IDENTITY
-            hold.grow(len(data))
         event_id = envelope.event_id_of(parsed)
         if passed.items:
-            ingest_id = await ingest.publish(
-                exchange, resolution, Signal.SENTRY, Format.ENVELOPE, body=body, data=data, codec=codec
-            )
+            kept = Envelope(parsed.headers, passed.items)
+            if endpoint.to_envelope is None and len(passed.items) == items_count:
+                is_large = ingest.is_larger_than_a_record(body, data, codec)
+            elif not (is_large := envelope_split.is_large(kept, ingest.sizes)):
+                data, codec = envelope.render(kept.headers, kept.items), Codec.IDENTITY
+            if not is_large:
+                ingest_id = await ingest.publish(
+                    exchange, resolution, Signal.SENTRY, Format.ENVELOPE, body=body, data=data, codec=codec
+                )
+            else:
+                del body, data  # the items hold all that matters of them
+                parts = envelope_split.split(kept, ingest.sizes, whole_max_bytes=ingest.limits.event_max_bytes)
+                ingest_id = await ingest.publish_parts(exchange, resolution, Signal.SENTRY, Format.ENVELOPE, parts)
             if envelope.needs_event_id(parsed):
                 # The worker takes the ingest id too where an event has none.
                 event_id = event_id or ingest_id.hex()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from msgspec import Struct
 
+from gateway.runtime.settings import Limits
 from tests.acceptance.database import wait_until
 from tests.acceptance.sending import Connection, send
 from tests.acceptance.stack import App
@@ -20,6 +21,7 @@ from tests.integration.edge.world import World
 LINE_MAX_BYTES = 2048
 HEADERS_MAX_COUNT = 16
 BODY_MAX_BYTES = 60_000
+LARGE_BODY_MAX_BYTES = 70_000
 OTLP_INFLATED_MAX_BYTES = 100_000
 ENVELOPE_INFLATED_MAX_BYTES = 200_000
 EVENT_MAX_BYTES = 20_000
@@ -44,6 +46,7 @@ def strict(world: World) -> Iterator[Strict]:
         limits_line_max_bytes=LINE_MAX_BYTES,
         limits_headers_max_count=HEADERS_MAX_COUNT,
         limits_body_max_bytes=BODY_MAX_BYTES,
+        limits_large_body_max_bytes=LARGE_BODY_MAX_BYTES,
         limits_otlp_inflated_max_bytes=OTLP_INFLATED_MAX_BYTES,
         limits_envelope_inflated_max_bytes=ENVELOPE_INFLATED_MAX_BYTES,
         limits_event_max_bytes=EVENT_MAX_BYTES,
@@ -95,12 +98,42 @@ def read_all(connection: socket.socket) -> bytes:
 @pytest.mark.clause("OTLP 14a", "OTLP b1")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_body_as_sent(strict: Strict, form: Form) -> None:
+    limit_bytes = LARGE_BODY_MAX_BYTES if form is SENTRY else BODY_MAX_BYTES
     for in_pieces in (False, True):
-        for size_bytes, status in ((BODY_MAX_BYTES, 200), (BODY_MAX_BYTES + 1, 413)):
+        for size_bytes, status in ((limit_bytes, 200), (limit_bytes + 1, 413)):
             body = padded(form, size_bytes)
             answer = form.send(strict.url, strict.key, strict.app.channel, body=iter([body]) if in_pieces else body)
             assert answer.status == status, (in_pieces, size_bytes, answer)
-        form.check_error(answer, 413, str(BODY_MAX_BYTES))
+        form.check_error(answer, 413, str(limit_bytes))
+
+
+# Where a body goes, and how many bytes of it are taken.
+BODIES = [
+    ("/api/{}/envelope/", LARGE_BODY_MAX_BYTES),
+    ("/api/{}/minidump/", LARGE_BODY_MAX_BYTES),
+    ("/api/{}/unreal/{}/", LARGE_BODY_MAX_BYTES),
+    ("/api/{}/events/%s/attachments/" % ("a" * 32), LARGE_BODY_MAX_BYTES),
+    ("/api/{}/store/", BODY_MAX_BYTES),
+    ("/api/{}/security/", BODY_MAX_BYTES),
+    ("/v1/logs", BODY_MAX_BYTES),
+    ("/apps", BODY_MAX_BYTES),
+]
+
+
+@pytest.mark.clause("Sentry b2")
+@pytest.mark.parametrize(("path", "max_bytes"), BODIES)
+def test_where_large_files_come_a_body_may_be_larger(strict: Strict, path: str, max_bytes: int) -> None:
+    url = strict.url + path.format(strict.app.channel, strict.key)
+    for size_bytes in (max_bytes, max_bytes + 1):
+        # As an announcement alone, and in pieces of unknown number.
+        for body in (b"x" * size_bytes, iter([b"x" * 1000] * (size_bytes // 1000) + [b"x" * (size_bytes % 1000)])):
+            answer = send(url, headers={"X-API-Key": strict.key, "Content-Type": "application/json"}, body=body)
+            assert (answer.status == 413) == (size_bytes > max_bytes), answer
+
+
+def test_the_defaults_of_bodies() -> None:
+    limits = Limits()
+    assert (limits.body_max_bytes, limits.large_body_max_bytes) == (20 * 1024 * 1024, 100 * 1024 * 1024)
 
 
 @pytest.mark.clause("OTLP 14a", "OTLP b1")
@@ -234,11 +267,3 @@ def test_bytes_in_hand(strict: Strict, form: Form) -> None:
         assert answer.headers["x-axonpush-resolved-environment"] == "production"
     answer = form.send(strict.url, strict.key, strict.app.channel, body=too_much)
     assert answer.status == 200, answer
-
-
-def test_a_record(world: World, strict: Strict) -> None:
-    with world.edge(kafka_record_max_bytes=50_000) as (_, url):
-        for size_bytes, status in ((50_000, 200), (50_001, 413)):
-            answer = PROTOBUF.send(url, strict.key, strict.app.channel, body=padded(PROTOBUF, size_bytes))
-            assert answer.status == status, (size_bytes, answer)
-    PROTOBUF.check_error(answer, 413, "50000")

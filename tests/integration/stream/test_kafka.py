@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import secrets
 from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -84,11 +85,11 @@ async def test_what_arrives_is_what_was_published(kafka_bootstrap: str) -> None:
 
 
 async def test_the_largest_record_arrives_and_a_larger_one_is_named(kafka_bootstrap: str) -> None:
-    kafka = Kafka(bootstrap=kafka_bootstrap, record_max_bytes=2 * 1024 * 1024)
-    largest = record(secrets.token_bytes(kafka.record_max_bytes))
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    largest = record(secrets.token_bytes(kafka.value_max_bytes))
     async with environment(kafka) as identity, publishing(kafka) as publisher:
         await publisher.publish(identity, largest)
-        with pytest.raises(PayloadTooLarge, match=str(kafka.record_max_bytes)):
+        with pytest.raises(PayloadTooLarge, match=str(kafka.value_max_bytes)):
             await publisher.publish(identity, record(largest.value + b"x"))
         assert await stored(kafka, identity, 1) == [largest]
 
@@ -172,6 +173,42 @@ async def test_topics_are_made_once_and_widened(kafka_bootstrap: str) -> None:
         await admin.close()
         assert len(described[0]["partitions"]) == expected
     await topics.close()
+
+
+async def test_a_topic_that_takes_less_than_a_record_is_told_to_take_it_and_keeps_the_rest(
+    kafka_bootstrap: str,
+) -> None:
+    before = Kafka(bootstrap=kafka_bootstrap, item_max_bytes=1024 * 1024, retention_hours=5)
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    async with environment(before) as identity:
+        topics = KafkaTopics(kafka)
+        for _ in range(2):
+            await topics.ensure({topic_of(identity): 1})
+        await topics.close()
+        values = await _configuration(kafka, identity)
+    assert values["max.message.bytes"] == str(kafka.message_max_bytes)
+    assert values["retention.ms"] == str(5 * 3_600_000)
+    assert values["unclean.leader.election.enable"] == "false"
+
+
+async def test_a_topic_that_takes_more_than_a_record_is_left_alone(kafka_bootstrap: str) -> None:
+    async with environment(Kafka(bootstrap=kafka_bootstrap, item_max_bytes=9 * 1024 * 1024)) as identity:
+        kafka = Kafka(bootstrap=kafka_bootstrap)
+        before = await _configuration(kafka, identity)
+        topics = KafkaTopics(kafka)
+        await topics.ensure({topic_of(identity): 1})
+        await topics.close()
+        assert await _configuration(kafka, identity) == before
+        assert int(before["max.message.bytes"]) > kafka.message_max_bytes
+
+
+async def _configuration(kafka: Kafka, identity: str) -> dict[str, str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    answers: Any = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic_of(identity))])
+    await admin.close()
+    ((_, _, _, _, entries),) = answers[0].resources
+    return {name: value for name, value, *_ in entries}
 
 
 async def test_topics_of_an_absent_broker_are_unavailable() -> None:
