@@ -13,8 +13,9 @@ collect_ignore = [] if shutil.which("curl") else ["test_ci.py"]
 
 @pytest.fixture(scope="module")
 async def joining(database_url: str, kafka_bootstrap: str) -> tuple[dict[str, str], str]:
-    """How processes join, and a management key."""
-    return await seeded(database_url, kafka_bootstrap)
+    """How processes join, and a management key; what expires is refused, and stays for as long as the tests look."""
+    env, management_key = await seeded(database_url, kafka_bootstrap)
+    return {**env, "AXONPUSH_REAPER_SETTLE_SECONDS": "1000000"}, management_key
 
 
 @pytest.fixture(scope="module")
