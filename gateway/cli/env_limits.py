@@ -18,6 +18,7 @@ _COLUMNS = {
     "rejected": "rejected",
     "key or token": "credentialId",
 }
+_OUTCOMES = {name: name for name in ("at", "outcome", "reason", "category", "quantity")}
 
 
 @click.command("policy")
@@ -69,6 +70,8 @@ def usage(
 ) -> None:
     """Show what each key and token sent to an environment, and how many requests were refused and why.
 
+    Below it, where there is any: what of Sentry's SDKs is stored, and what they report that they did not send and why.
+
     \b
     axonpush env usage production
     axonpush env usage production --from 2030-01-01T00:00:00Z --to 2030-02-01T00:00:00Z --step day
@@ -80,6 +83,9 @@ def usage(
         print_item(answer, as_json=True)
     else:
         print_list(answer["items"], _COLUMNS, as_json=False)
+        if answer["sentry"]:
+            click.echo()
+            print_list(answer["sentry"], _OUTCOMES, as_json=False)
 
 
 COMMANDS = (policy, usage)

@@ -77,6 +77,7 @@ async def test_a_policy_is_shown_and_changed_limit_by_limit(cli: Cli) -> None:
     env = ("staging", "--app", app["id"])
     staging = await cli.json("env", "create", *env)
     nothing = {"environmentId": staging["id"], "rate": None, "monthlyQuota": None, "overQuota": "reject"}
+    nothing["categories"] = None
     assert await cli.json("env", "policy", *env) == nothing
     changed = await cli.json("env", "policy", *env, "--requests-per-second", "100", "--monthly-requests", "1000")
     assert changed["rate"]["requestsPerSecond"] == 100
@@ -92,6 +93,21 @@ async def test_a_policy_is_shown_and_changed_limit_by_limit(cli: Cli) -> None:
     assert (ran.code, "`rate.burst`" in ran.err) == (1, True)
 
 
+async def test_limits_of_sentrys_categories_are_changed_one_by_one(cli: Cli) -> None:
+    app = await cli.json("app", "create", "Category shop")
+    env = ("staging", "--app", app["id"])
+    await cli.json("env", "create", *env)
+    changed = await cli.json("env", "policy", *env, "--category", "replay=0", "--category", "error=6000")
+    assert changed["categories"] == {"replay": {"perMinute": 0}, "error": {"perMinute": 6000}}
+    changed = await cli.json("env", "policy", *env, "--category", "replay=none", "--burst", "none")
+    assert changed["categories"] == {"error": {"perMinute": 6000}}
+    assert (await cli.json("env", "policy", *env, "--category", "error=none"))["categories"] is None
+    for wrong in ("replay", "=1", "error=many", "error=-1"):
+        assert (await cli.run("env", "policy", *env, "--category", wrong)).code == 2
+    ran = await cli.run("env", "policy", *env, "--category", "errors=1")
+    assert (ran.code, "a category is one of error, " in ran.err) == (1, True)
+
+
 async def test_usage_is_a_table_by_time_and_key(cli: Cli, service: Service, database_url: str) -> None:
     app = await cli.json("app", "create", "Usage shop")
     env = ("production", "--app", app["id"])
@@ -103,8 +119,13 @@ async def test_usage_is_a_table_by_time_and_key(cli: Cli, service: Service, data
     used = Used(production["id"], "some-key", minute, requests=3, items=4, bytes=55, refused={"malformed": 2})
     await ledger.flush(1, [used])
     await ledger.leave()
+    outcome = (
+        "INSERT INTO sentry_outcomes VALUES ($1, 0, to_timestamp($2::float8 * 60), 'filtered', 'spam', 'replay', 30)"
+    )
+    await pool.execute(outcome, production["id"], minute)
     await pool.close()
     answer = await cli.json("env", "usage", *env)
+    assert [(each["reason"], each["quantity"]) for each in answer["sentry"]] == [("spam", 30)]
     (item,) = answer["items"]
     assert (item["requests"], item["items"], item["bytes"], item["rejected"]) == (3, 4, 55, {"malformed": 2})
     assert item["at"].endswith(":00:00Z")
@@ -113,6 +134,6 @@ async def test_usage_is_a_table_by_time_and_key(cli: Cli, service: Service, data
     assert len((await cli.json("env", "usage", *env, *span))["items"]) == 1
     assert (await cli.json("env", "usage", *env, "--to", item["at"], "--step", "minute"))["items"] == []
     shown = await cli.run("env", "usage", *env)
-    assert all(text in shown.out for text in ("some-key", "malformed 2", "55"))
+    assert all(text in shown.out for text in ("some-key", "malformed 2", "55", "spam", "replay"))
     assert (await cli.run("env", "usage", *env, "--step", "week")).code == 2
     assert (await cli.run("env", "usage", *env, "--from", "yesterday")).code == 1
