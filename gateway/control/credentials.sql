@@ -117,3 +117,11 @@ SELECT {columns} FROM (
     FROM refusals_by_minute WHERE environment_id = $1 AND minute >= $2 AND minute < $3
     GROUP BY 1, 2, 3 LIMIT $5
 ) AS refused;
+
+-- name: outcomes_of
+SELECT {columns} FROM (
+    SELECT date_bin($4::interval, minute, '2000-01-01Z') AS at, outcome, reason, category,
+           sum(quantity)::bigint AS quantity
+    FROM sentry_outcomes WHERE environment = $1 AND minute >= $2 AND minute < $3
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LIMIT $5
+) AS found;

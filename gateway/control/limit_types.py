@@ -88,11 +88,29 @@ class Used(Answer, frozen=True, kw_only=True):
     rejected: dict[str, int]
 
 
+class Outcome(Answer, frozen=True, kw_only=True):
+    """What became of items of Sentry's SDKs within one step that begins `at`, by data category.
+
+    `outcome` is `accepted`, `ignored` (parts of envelopes that cannot be read), or what an SDK reports that it did not
+    send: `client_discard`, `rate_limited`, `filtered` or `filtered_sampling`, with its `reason`.
+    """
+
+    at: datetime
+    outcome: str
+    reason: str
+    category: str
+    quantity: int
+
+
 class Usage(Answer, frozen=True, kw_only=True):
-    """What was sent to an environment, oldest first, by whole steps of UTC; those without anything are left out."""
+    """What was sent to an environment, oldest first, by whole steps of UTC; those without anything are left out.
+
+    `items` counts what keys and tokens sent; `sentry` what of Sentry's is stored, and what was not sent.
+    """
 
     environment_id: str
     since: datetime = field(name="from")
     until: datetime = field(name="to")
     step: Step
     items: list[Used]
+    sentry: list[Outcome]

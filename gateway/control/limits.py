@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import UNSET, Struct
 
 from gateway.control import access, lookup, rights
-from gateway.control.limit_types import Policy, Step, UpdatePolicy, Usage, UsageQuery, Used
+from gateway.control.limit_types import Outcome, Policy, Step, UpdatePolicy, Usage, UsageQuery, Used
 from gateway.control.permissions import Permission
 from gateway.control.service import Principal, Service
 from schemas.errors import Unprocessable
@@ -91,10 +91,11 @@ async def usage(service: Service, principal: Principal, environment_id: str, que
     asked = (environment_id, since, until, step, _ROWS_MAX_COUNT + 1)
     used = await service.store.many(_Used, "usage_of", *asked)
     refused = await service.store.many(_Refused, "refusals_of", *asked)
+    outcomes = await service.store.many(Outcome, "outcomes_of", *asked)
     items = _merged(used, refused)
-    if max(len(used), len(refused)) > _ROWS_MAX_COUNT:
+    if max(len(used), len(refused), len(outcomes)) > _ROWS_MAX_COUNT:
         raise Unprocessable(f"Field `step`: that is more than {_ROWS_MAX_COUNT} rows; take a longer step or less time.")
-    return Usage(environment_id=environment_id, since=since, until=until, step=query.step, items=items)
+    return Usage(environment_id=environment_id, since=since, until=until, step=query.step, items=items, sentry=outcomes)
 
 
 def _merged(used: Iterable[_Used], refused: Iterable[_Refused]) -> list[Used]:
