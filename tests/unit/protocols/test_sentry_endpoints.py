@@ -105,7 +105,9 @@ def test_what_is_no_report_is_refused(body: bytes, content_type: str, error: typ
     ("request_", "expected"),
     [
         (
-            posted(b"", "", {"status": "ok", "duration": "1.5", "environment": "qa", "sentry_key": "k"}, slug="nightly"),
+            posted(
+                b"", "", {"status": "ok", "duration": "1.5", "environment": "qa", "sentry_key": "k"}, slug="nightly"
+            ),
             {"status": "ok", "duration": 1.5, "environment": "qa", "monitor_slug": "nightly"},
         ),
         (
