@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 UP_ARGS ?=
 # Tests wait for servers more than they compute; each process starts servers of its own.
 TEST_PROCESSES ?= 2
+FUZZ_SECONDS ?= 180
 
-.PHONY: help setup setup-dev run test check format lock bench docs clean
+.PHONY: help setup setup-dev run test check format lock bench fuzz docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +35,9 @@ run: setup ## Start the whole gateway: PostgreSQL, Kafka, edge and worker
 
 test: setup-dev ## Run every test, those with real Kafka and PostgreSQL too
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+
+fuzz: setup-dev ## Try the decoders with other bytes than ever before, for FUZZ_SECONDS
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 check: setup-dev ## Lint, types, import rules, generated documents
 	$(BIN)/ruff format --check .

@@ -208,6 +208,27 @@ class ItemEvent(_Event, frozen=True, kw_only=True, tag="item"):
 Event = SpanEvent | LogEvent | MetricEvent | ErrorEvent | ItemEvent
 
 
+class TraceSpan(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A span where it stands in its trace; `span` is null for the root that stands in for one that is missing."""
+
+    depth: int
+    span: SpanEvent | None
+
+
+class StoredTrace(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The spans that are stored of a trace, each behind its parent and with its depth; none where there are none.
+
+    Where there is no one root, or the parents of some spans are not stored, the first of `spans` is a root that stands
+    in. `isCut` says that there are more spans than are answered.
+    """
+
+    trace_id: str
+    start_unix_nano: str | None
+    duration_nano: str | None
+    spans: list[TraceSpan]
+    is_cut: bool
+
+
 class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     """A part of the events that were asked for; `next` is the `after` of the part behind it, null at the end."""
 

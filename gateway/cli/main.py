@@ -20,6 +20,7 @@ COMMANDS = {
     "stats": "Count what is stored and what is waiting.",
     "whoami": "What a key is and what it may do.",
     "events": "Events that are stored of an environment.",
+    "trace": "The spans of one trace, as a tree.",
     "app": "Apps: what environments, channels and keys belong to.",
     "env": "Environments of an app.",
     "tier": "Environments of the organization: Development, QA, Production.",

@@ -116,6 +116,8 @@ CALLS = (
          action="environment.wipe", confirms=True, approval=Action.WIPE_ENVIRONMENT),
     Call(method="GET", pattern="/environments/{id}/events", run=stored_events.listing,
          permission=Permission.READ_EVENTS, query=EventQuery),
+    Call(method="GET", pattern="/environments/{id}/traces/{traceId}", run=stored_events.trace,
+         permission=Permission.READ_EVENTS),
     Call(method="GET", pattern="/environments/{id}/rejections", run=rejections.listing, permission=Permission.SEE,
          query=RejectionQuery),
     Call(method="GET", pattern="/environments/{id}/policy", run=limits.policy, permission=Permission.SEE),

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from schemas.stored import EventPage, EventsAsked, RejectionPage, RejectionsAsked
+from schemas.stored import EventPage, EventsAsked, RejectionPage, RejectionsAsked, StoredTrace
 
 
 class Archive(Protocol):
@@ -10,6 +10,10 @@ class Archive(Protocol):
 
     async def events(self, org_id: str, environment_id: str, asked: EventsAsked, *, is_redacted: bool) -> EventPage:
         """Answer a page; raise Unprocessable for a wrong cursor, StoreTransient where PostgreSQL does not answer."""
+        ...
+
+    async def trace(self, org_id: str, environment_id: str, trace_id: bytes, *, is_redacted: bool) -> StoredTrace:
+        """Answer the spans of a trace; raise StoreTransient where PostgreSQL does not answer."""
         ...
 
     async def rejections(self, org_id: str, environment_id: str, asked: RejectionsAsked) -> RejectionPage:

@@ -7,12 +7,12 @@ from urllib.parse import unquote
 
 import msgspec
 
-from gateway.control.types import Id, Ref
+from gateway.control.types import Id, Ref, TraceId
 from schemas.errors import Malformed, NotFound, Unprocessable
 
 # msgspec ends its sentence with the path of a wrong field; a missing or unknown one it names within.
 _PLACE = re.compile(r"^(?P<what>.*) - at `\$\.(?P<field>.*)`$", re.DOTALL)
-_PARAMETERS = {"ref": Ref}
+_PARAMETERS = {"ref": Ref, "traceId": TraceId}
 T = TypeVar("T")
 
 

@@ -8,11 +8,10 @@ from msgspec import Meta, field
 from gateway.control import access, lookup
 from gateway.control.permissions import Permission, allows
 from gateway.control.service import Principal, Service
-from gateway.control.types import Input, Moment
+from gateway.control.types import Input, Moment, TraceId
 from schemas.errors import Unprocessable
-from schemas.stored import EventKind, EventPage, EventsAsked, Order
+from schemas.stored import EventKind, EventPage, EventsAsked, Order, StoredTrace
 
-TraceId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{32}$(?!\n)", description="32 hexadecimal digits.")]
 _DEFAULT_TIME = timedelta(days=1)
 # Nothing was received before, and further ahead PostgreSQL's times and Python's end at different years.
 _EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
@@ -42,13 +41,33 @@ async def listing(service: Service, principal: Principal, environment_id: str, q
         Forbidden: it may not read events here.
         Unprocessable: the time is empty, or `after` is no cursor.
     """
-    environment = await lookup.environment(service, principal, environment_id)
-    place = access.place_of(environment)
-    access.require(principal, Permission.READ_EVENTS, place)
-    is_whole = allows(principal.bindings, Permission.READ_EVENTS_WHOLE, place, principal.actor)
+    is_redacted = await _is_redacted(service, principal, environment_id)
     return await service.archive.events(
-        principal.org_id, environment.id, _asked(service, query), is_redacted=not is_whole
+        principal.org_id, environment_id, _asked(service, query), is_redacted=is_redacted
     )
+
+
+async def trace(service: Service, principal: Principal, environment_id: str, trace_id: str) -> StoredTrace:
+    """Show the spans that are stored of a trace in an environment, in the order of their tree.
+
+    A span whose parent is not stored, as where the root is missing, stands below a root that stands in. Whoever may not
+    see all of a span is shown what they see of events. A trace of which nothing is stored has no spans.
+
+    Raises:
+        NotFound: the principal reaches no such environment.
+        Forbidden: it may not read events here.
+    """
+    is_redacted = await _is_redacted(service, principal, environment_id)
+    return await service.archive.trace(
+        principal.org_id, environment_id, bytes.fromhex(trace_id), is_redacted=is_redacted
+    )
+
+
+async def _is_redacted(service: Service, principal: Principal, environment_id: str) -> bool:
+    """Check that a principal may read events of an environment, and tell whether they are masked for it."""
+    place = access.place_of(await lookup.environment(service, principal, environment_id))
+    access.require(principal, Permission.READ_EVENTS, place)
+    return not allows(principal.bindings, Permission.READ_EVENTS_WHOLE, place, principal.actor)
 
 
 def _asked(service: Service, query: EventQuery) -> EventsAsked:

@@ -19,6 +19,7 @@ Ref = Annotated[
     str,
     Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)", description="acme/shop#42, for example."),
 ]
+TraceId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{32}$(?!\n)", description="32 hexadecimal digits.")]
 ChannelId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 TtlSeconds = Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)]
 MaxTtlSeconds = Annotated[

@@ -1,9 +1,9 @@
 """What is stored, for whoever decides who may see it: the read side's one entry for the control plane."""
 
-from gateway.query import events
+from gateway.query import events, trace
 from gateway.query.store import Reader
 from gateway.runtime.postgres import Pool
-from schemas.stored import EventPage, EventsAsked, RejectionPage, RejectionsAsked
+from schemas.stored import EventPage, EventsAsked, RejectionPage, RejectionsAsked, StoredTrace
 
 
 class Archive:
@@ -15,6 +15,10 @@ class Archive:
     async def events(self, org_id: str, environment_id: str, asked: EventsAsked, *, is_redacted: bool) -> EventPage:
         """Answer a page of events; see `gateway.query.events.read`."""
         return await events.read(self._reader, org_id, environment_id, asked, is_redacted=is_redacted)
+
+    async def trace(self, org_id: str, environment_id: str, trace_id: bytes, *, is_redacted: bool) -> StoredTrace:
+        """Answer the spans of a trace; see `gateway.query.trace.read`."""
+        return await trace.read(self._reader, org_id, environment_id, trace_id, is_redacted=is_redacted)
 
     async def rejections(self, org_id: str, environment_id: str, asked: RejectionsAsked) -> RejectionPage:
         """Answer a page of the requests that were refused, the newest first; up to some seconds ago."""

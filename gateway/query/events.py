@@ -1,5 +1,6 @@
 """What is stored of an environment: pages of events of one kind or several, by time of receipt."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
@@ -97,7 +98,7 @@ async def _read_kind(
     for each in slices:
         sql, arguments = query_of(environment, kind, asked, each)
         raw, is_cut = await tenant.rows(sql, *arguments, max_bytes=PAGE_MAX_BYTES)
-        rows = [_found(kind, source, row) for row in raw]
+        rows = [_found(kind, row) for row in raw]
         # What was counted may be gone by now.
         if is_cut or len(rows) == wanted:
             break
@@ -147,16 +148,21 @@ def query_of(environment: str, kind: EventKind, asked: EventsAsked, window: _Win
     return sql, arguments
 
 
-def _found(kind: EventKind, source: Source, row: tuple[Any, ...]) -> _Found:
+def _found(kind: EventKind, row: tuple[Any, ...]) -> _Found:
     """Make an event of a row."""
     received_at, ingest_id, place = row[:_KEY_LENGTH]
-    json_fields = _JSON_FIELDS[kind]
+    key = Key(received_at, _RANK[kind], UUID(int=ingest_id.int), tuple(place))
+    return _Found(key, event_of(kind, row[_KEY_LENGTH:]))
+
+
+def event_of(kind: EventKind, row: Sequence[Any]) -> Any:  # noqa: ANN401 (an event of the kind)
+    """Make an event of what `Source.select` selected."""
+    struct, json_fields = SOURCES[kind].struct, _JSON_FIELDS[kind]
     fields = {
         name: Raw(value.encode()) if name in json_fields and value is not None else value
-        for name, value in zip(source.struct.__struct_fields__, row[_KEY_LENGTH:], strict=True)
+        for name, value in zip(struct.__struct_fields__, row, strict=True)
     }
-    event: Any = source.struct(**fields)
-    return _Found(Key(received_at, _RANK[kind], UUID(int=ingest_id.int), tuple(place)), event)
+    return struct(**fields)
 
 
 def _json_fields(struct: type[Struct]) -> frozenset[str]:

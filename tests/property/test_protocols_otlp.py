@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -95,7 +95,6 @@ def with_numbers(value: Any) -> Any:
 
 @pytest.mark.clause("OTLP 8a", "OTLP 8b", "OTLP 8c", "OTLP 8d", "OTLP 8e", "OTLP 8h")
 @pytest.mark.parametrize("signal", SIGNALS)
-@settings(max_examples=60)
 @given(data=st.data(), snake=st.booleans(), names=st.booleans())
 def test_json_means_what_protobuf_means(signal: Signal, data: st.DataObject, snake: bool, names: bool) -> None:
     message = data.draw(messages(REQUESTS[signal].DESCRIPTOR))
@@ -109,7 +108,6 @@ def test_json_means_what_protobuf_means(signal: Signal, data: st.DataObject, sna
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-@settings(max_examples=40)
 @given(data=st.data())
 def test_both_formats_get_the_same_verdict(signal: Signal, data: st.DataObject) -> None:
     message = data.draw(messages(REQUESTS[signal].DESCRIPTOR))
@@ -127,7 +125,6 @@ def test_both_formats_get_the_same_verdict(signal: Signal, data: st.DataObject) 
 
 @pytest.mark.parametrize("payload_format", [Format.PROTOBUF, Format.JSON])
 @pytest.mark.parametrize("signal", SIGNALS)
-@settings(max_examples=40)
 @given(data=st.data())
 def test_damaged_requests_are_a_value_or_malformed(signal: Signal, payload_format: Format, data: st.DataObject) -> None:
     message = data.draw(messages(REQUESTS[data.draw(st.sampled_from(SIGNALS))].DESCRIPTOR))

@@ -82,6 +82,7 @@ async def use_environments(cli: Cli) -> None:
         "env usage copy --app shop",
         "env rejections copy --app shop",
         "events --env copy --app shop",
+        f"trace {'ab' * 16} --env copy --app shop",
         "env wipe copy --app shop",
         f"env create preview --app shop --expires-at {LATER}",
         "env extend preview --app shop --ttl 1d",

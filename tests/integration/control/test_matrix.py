@@ -199,7 +199,7 @@ async def ask(caller: Api, world: World, call: Call) -> int:
         target = await MADE[kind](world)
     else:
         target = Target(world.app["id"])
-    path = call.pattern.format(id=target.id, ref=f"ref-{next(_numbers)}")
+    path = call.pattern.format(id=target.id, ref=f"ref-{next(_numbers)}", traceId="ab" * 16)
     body = target.body or new_body(world, call.action or "")
     if call.action == "binding.create":
         body["managementKeyId"] = (await management_key(world)).id

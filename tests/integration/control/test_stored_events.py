@@ -67,6 +67,34 @@ async def test_the_role_decides_what_is_shown(api: Api, shop: dict[str, Item], r
     assert found[1]["name"] == "checkout"
 
 
+@pytest.mark.parametrize(
+    ("role", "slug", "value"),
+    [
+        ("admin", "production", "v"),
+        ("developer", "production", MASK),
+        ("developer", "development", "v"),
+        ("agent", "development", MASK),
+    ],
+)
+async def test_the_role_decides_what_a_trace_shows(
+    api: Api, archive: Archive, role: str, slug: str, value: str
+) -> None:
+    _, environments = await api.app(f"Shop of {role} {slug}")
+    environment = environments[slug]["id"]
+    sent = span(trace_id=b"1" * 16, parent_span_id=b"p" * 8, attributes={"k": "v"})
+    await archive.store(environment, otlp(Signal.TRACES, traces(sent)))
+    found = await (await caller(api, role)).got(f"/environments/{environment}/traces/{sent.trace_id.hex().upper()}")
+    assert [each["depth"] for each in found["spans"]] == [0, 1]
+    assert found["spans"][0]["span"] is None
+    assert found["spans"][1]["span"]["attributes"] == {"k": value}
+
+
+async def test_a_trace_of_which_nothing_is_stored_has_no_spans(api: Api, shop: dict[str, Item]) -> None:
+    path = f"/environments/{shop['production']['id']}/traces"
+    assert (await api.got(f"{path}/{'0' * 32}"))["spans"] == []
+    assert (await api.call("GET", f"{path}/nonsense"))[0] == 404
+
+
 async def test_a_role_without_the_permission_reads_nothing(api: Api, shop: dict[str, Item]) -> None:
     body = {"slug": "blind", "name": "Blind", "base": "developer", "without": ["events.read"]}
     await api.made("/roles", body)

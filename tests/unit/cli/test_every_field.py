@@ -32,6 +32,7 @@ COMMAND_OF = {
     "POST /environments/{id}/extend": "env extend",
     "POST /environments/{id}/wipe": "env wipe",
     "GET /environments/{id}/events": "events",
+    "GET /environments/{id}/traces/{traceId}": "trace",
     "GET /environments/{id}/rejections": "env rejections",
     "GET /environments/{id}/policy": "env policy",
     "PATCH /environments/{id}/policy": "env policy",
