@@ -33,7 +33,8 @@ def accept(item: Item, target: Target) -> None:
     minute = target.record.received_ns // _NS_PER_MINUTE
     for category in categories_of(item.type, item.headers):
         contained = len(sequence(mapping(item.json).get("items")))
-        quantity = len(item.payload) if category == "log_byte" else contained or 1
+        size_bytes = target.record.item_bytes or len(item.payload)
+        quantity = size_bytes if category == "log_byte" else contained or 1
         target.into.note_outcome((minute, _ACCEPTED, "", category), quantity)
 
 
