@@ -29,9 +29,9 @@ _ALLOWED_REQUEST_HEADERS = (
     "authorization, sentry-trace, baggage, x-requested-with, origin, referer, accept"
 )
 _CROSS_ORIGIN = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": _EXPOSED,
-    "Cross-Origin-Resource-Policy": "cross-origin",
+    istr("Access-Control-Allow-Origin"): "*",
+    istr("Access-Control-Expose-Headers"): _EXPOSED,
+    istr("Cross-Origin-Resource-Policy"): "cross-origin",
 }
 _PREFLIGHT = {
     **_CROSS_ORIGIN,

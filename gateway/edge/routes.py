@@ -7,6 +7,7 @@ add a slash. All of it is understood, never redirected: an exporter takes a redi
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import unquote
 
@@ -102,6 +103,8 @@ _SENTRY = tuple(
 _SENTRY_ELSE = re.compile(r"(?:/.*)?/api(?:/.*)?")
 # Where an SDK arrives with what is not taken here; it is told in its own form.
 _NO_ENDPOINT = Route(name="sentry_unknown", family=Family.SENTRY, methods=())
+# A client of Sentry's has one path for all that it sends.
+_FOUND_MAX_COUNT = 256
 _SLASHES = re.compile(r"/{2,}")
 # Where gRPC's calls of OTLP go.
 _GRPC = "/opentelemetry.proto.collector."
@@ -133,6 +136,7 @@ def check_method(found: Found, method: str) -> None:
         raise MethodNotAllowed(f"{method} is not answered here; use {' or '.join(methods)}.", allowed=methods)
 
 
+@lru_cache(maxsize=_FOUND_MAX_COUNT)
 def _find_laxly(raw_path: str) -> Found:
     path = _SLASHES.sub("/", raw_path)
     path = path.rstrip("/") or "/"

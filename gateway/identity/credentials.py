@@ -49,7 +49,7 @@ def otlp_key(headers: Headers) -> str:
         Unauthenticated: there is none (reason `no_credential`), or two different ones (`conflicting_credentials`).
         Malformed: a header stands there twice with two values.
     """
-    return _the_one([*_api_key(headers), *_authorization(headers)], "X-API-Key")
+    return _the_one([*_api_key(headers), *_authorization(single(headers, "Authorization"))], "X-API-Key")
 
 
 def sentry_key(headers: Headers, query: Headers, path_key: str | None = None) -> str | None:
@@ -61,10 +61,11 @@ def sentry_key(headers: Headers, query: Headers, path_key: str | None = None) ->
         Unauthenticated: there are two different ones.
         Malformed: a key with impossible characters, or a protocol version that is too new.
     """
+    authorization = single(headers, "Authorization")
     found = [
         *_sentry_auth(single(headers, "X-Sentry-Auth")),
-        *_sentry_auth(single(headers, "Authorization")),
-        *_authorization(headers),
+        *_sentry_auth(authorization),
+        *_authorization(authorization),
         *_api_key(headers),
     ]
     for version in query.getall("sentry_version", ()):
@@ -107,7 +108,7 @@ def control_key(headers: Headers) -> str | None:
         Unauthenticated: there are two different ones.
         Malformed: a header stands there twice with two values.
     """
-    found = [*_authorization(headers), *_api_key(headers)]
+    found = [*_authorization(single(headers, "Authorization")), *_api_key(headers)]
     return _the_one(found, "Authorization: Bearer") if found else None
 
 
@@ -130,9 +131,8 @@ def _api_key(headers: Headers) -> Iterable[str]:
     return (value,) if value and value.startswith(_PREFIXES) else ()
 
 
-def _authorization(headers: Headers) -> Iterable[str]:
+def _authorization(value: str | None) -> Iterable[str]:
     """Read `Authorization`: `Bearer <key>`, the bare key, or `Basic` with the key as user name (RFC 7617)."""
-    value = single(headers, "Authorization")
     if not value:
         return ()
     scheme, _, rest = value.partition(" ")

@@ -94,9 +94,12 @@ def event_id_of(envelope: Envelope) -> str | None:
 
 def event_id(value: object) -> str | None:
     """Answer an event id, written with or without dashes, as 32 hex digits; None where it is none, or all zeros."""
-    if not isinstance(value, str) or not _EVENT_ID.match(value.strip()):
+    if not isinstance(value, str):
         return None
-    digits = value.strip().replace("-", "").lower()
+    text = value.strip()
+    if not _EVENT_ID.match(text):
+        return None
+    digits = text.replace("-", "").lower()
     return None if digits == _NO_ID else digits
 
 
@@ -117,7 +120,7 @@ def dsn_of(data: bytes) -> Dsn | None:
     `data` may be the beginning of the body. A first line of more than 8 KiB is not read.
     """
     line = data[: _HEADER_MAX_BYTES + 1].partition(b"\n")[0]
-    if len(line) > _HEADER_MAX_BYTES:
+    if len(line) > _HEADER_MAX_BYTES or (b"dsn" not in line and b"\\" not in line):
         return None
     try:
         headers = read_json(line)
@@ -150,7 +153,8 @@ def _is_moment(value: object) -> bool:
 
 def _is_trace(value: object) -> bool:
     """Tell whether a header is the context of a trace: an object that names the trace."""
-    return isinstance(value, dict) and event_id(cast("dict[str, Any]", value).get("trace_id")) is not None
+    trace_id: Any = cast("dict[str, Any]", value).get("trace_id") if isinstance(value, dict) else None
+    return isinstance(trace_id, str) and _EVENT_ID.match(trace_id) is not None
 
 
 _CHECKED = (("sent_at", _is_moment), ("trace", _is_trace))
