@@ -17,7 +17,7 @@ def test_the_lock_file_names_no_place_that_packages_come_from() -> None:
     assert "registry" not in lock
 
 
-@pytest.mark.clause("OTLP 16a", "OTLP 26a")
+@pytest.mark.clause("OTLP 16a")
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 @pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
 def test_what_the_opentelemetry_sdk_exports_is_stored_as_it_was_made(
@@ -149,3 +149,64 @@ def test_what_the_sentry_sdk_sends_is_stored(stack: Stack, app: App, lifecycle: 
     assert log["severity_number"] == 13
     assert log["source"] == "sentry"
     assert log["attributes"]["left"] == 3
+
+
+@pytest.mark.clause("Sentry c3")
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param("prefix", marks=pytest.mark.clause("Sentry 9c")),
+        pytest.param("tunnel", marks=pytest.mark.clause("Sentry 19a")),
+    ],
+)
+def test_what_users_of_the_sentry_sdk_set_and_call_is_stored(stack: Stack, app: App, way: str) -> None:
+    origin, _, channel = app.dsn(app.key("development")).rpartition("/")
+    env = {"MARKER": way, "SENTRY_DSN": f"{origin}/some/prefix/{channel}"}
+    if way == "tunnel":
+        env["TUNNEL"] = f"{stack.url}/api/{channel}/envelope/"
+    made = node_client.run("sentry_options.mjs", env)
+    stats = stack.wait_until_stored(app.slug)["development"]
+    environment = app.environments["development"]
+
+    assert made["keptCount"] > 0
+    query = "SELECT * FROM error_events WHERE environment = $1 ORDER BY timestamp"
+    offline, online = stack.database.rows(query, environment)
+    assert (offline["event_id"], offline["value"]) == (UUID(made["offlineId"]), "while offline")
+    assert offline["sent_at"] > offline["timestamp"]
+    assert (online["event_id"], online["value"]) == (UUID(made["onlineId"]), "online again")
+    assert {(row["release"], row["dist"], row["server_name"]) for row in (offline, online)} == {
+        ("shop@4.5.6", "linux-7", "host-1")
+    }
+    assert (online["level"], online["sdk_environment"]) == ("warning", "from-node")
+    assert online["tags"]["marker"] == way
+    assert [each["message"] for each in online["payload"]["breadcrumbs"]] == ["step 2", "step 3", "step 4"]
+
+    # What the SDK says that it is of, "from-node", is another environment than the key's.
+    assert stats["environment_mismatches"] >= 2
+
+    query = "SELECT * FROM sentry_items WHERE environment = $1 AND type = $2 ORDER BY received_at"
+    (report,) = stack.database.rows(query, environment, "client_report")
+    assert report["json"]["discarded_events"] == [{"reason": "before_send", "category": "error", "quantity": 1}]
+    (feedback,) = stack.database.rows(query, environment, "feedback")
+    assert (feedback["event_id"], feedback["category"]) == (UUID(made["feedbackId"]), "feedback")
+    assert feedback["json"]["contexts"]["feedback"]["message"] == "The cart is empty"
+    assert feedback["json"]["contexts"]["feedback"]["associated_event_id"] == made["onlineId"]
+    begun, done = (row["json"] for row in stack.database.rows(query, environment, "check_in"))
+    assert (begun["monitor_slug"], begun["status"]) == (f"nightly-{way}", "in_progress")
+    assert begun["monitor_config"]["schedule"] == {"type": "crontab", "value": "0 3 * * *"}
+    assert (done["check_in_id"], done["status"]) == (begun["check_in_id"], "ok")
+    (metrics,) = stack.database.rows(query, environment, "trace_metric")
+    assert [(each["name"], each["type"], each["value"]) for each in metrics["json"]["items"]] == [
+        ("orders", "counter", 2),
+        ("latency", "distribution", 12.5),
+    ]
+    sessions = [row["json"] for row in stack.database.rows(query, environment, "session")]
+    assert {session["sid"] for session in sessions} == {sessions[0]["sid"]}
+    assert {session["attrs"]["release"] for session in sessions} == {"shop@4.5.6"}
+    assert "exited" in {session["status"] for session in sessions}
+    outcomes = stack.database.rows(
+        "SELECT outcome, reason, category, quantity::int FROM sentry_outcomes"
+        " WHERE environment = $1 AND outcome = 'client_discard'",
+        environment,
+    )
+    assert [tuple(row) for row in outcomes] == [("client_discard", "before_send", "error", 1)]

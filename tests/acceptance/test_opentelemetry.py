@@ -35,7 +35,7 @@ def exporting(stack: Stack, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"authorization=Bearer%20{app.key('development')}")
 
 
-@pytest.mark.clause("OTLP 16a", "OTLP 13a")
+@pytest.mark.clause("OTLP 16a")
 def test_traces_are_stored_as_they_were_made(stack: Stack, app: App, exporting: None, compression: Compression) -> None:
     del exporting
     provider = TracerProvider(resource=RESOURCE, shutdown_on_exit=False)
@@ -155,7 +155,6 @@ def test_logs_are_stored_as_they_were_made(stack: Stack, app: App, exporting: No
     assert stack.database.value("SELECT count(*) FROM logs WHERE environment = $1", production) == 0
 
 
-@pytest.mark.clause("OTLP 26a", "OTLP d4")
 def test_metrics_are_stored_as_they_were_made(
     stack: Stack, app: App, exporting: None, compression: Compression
 ) -> None:

@@ -30,7 +30,7 @@ from tests.acceptance.database import wait_until
 from tests.acceptance.sending import send
 from tests.acceptance.stack import App, Stack
 
-pytestmark = [pytest.mark.usefixtures("node"), pytest.mark.clause("OTLP 26b")]
+pytestmark = pytest.mark.usefixtures("node")
 
 _IN_FLIGHT_MAX_BYTES = 1 << 20
 # Each client sends one request for each signal.
@@ -146,6 +146,7 @@ def overloaded(url: str, key: str) -> Generator[None]:
         yield
 
 
+@pytest.mark.clause("OTLP 26b")
 def test_what_a_rate_refused_is_sent_again_and_stored_once(stack: Stack, app: App, client: Client) -> None:
     made = app.made_key(rate={"requestsPerSecond": 0.5, "burst": 1})
     # Of the requests that come at once, one is within the rate.
@@ -154,6 +155,7 @@ def test_what_a_rate_refused_is_sent_again_and_stored_once(stack: Stack, app: Ap
     assert stored(stack, app, distinct=False) == client.made
 
 
+@pytest.mark.clause("OTLP 26b")
 def test_what_an_overloaded_edge_refused_is_sent_again_and_stored_once(
     stack: Stack, app: App, edge: str, client: Client
 ) -> None:
@@ -164,6 +166,7 @@ def test_what_an_overloaded_edge_refused_is_sent_again_and_stored_once(
     assert stored(stack, app, distinct=False) == client.made
 
 
+@pytest.mark.clause("OTLP 26b")
 def test_what_a_stopped_kafka_had_refused_is_sent_again_and_not_lost(
     stack: Stack, app: App, edge: str, client: Client
 ) -> None:

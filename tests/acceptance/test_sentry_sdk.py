@@ -73,6 +73,7 @@ def test_an_exception_is_stored_with_its_locals_and_its_attachment(stack: Stack,
     assert attachment["size_bytes"] == 8
 
 
+@pytest.mark.clause("Sentry c4")
 def test_a_transaction_is_stored_as_its_spans(stack: Stack, environment: str) -> None:
     with sentry_sdk.start_transaction(op="http.server", name="GET /cart") as transaction:
         transaction.set_data("cart", "c-1")
@@ -98,6 +99,7 @@ def test_a_transaction_is_stored_as_its_spans(stack: Stack, environment: str) ->
     assert query["duration_ns"] > 0
 
 
+@pytest.mark.clause("Sentry c5")
 def test_a_log_is_stored_beside_otlps(stack: Stack, environment: str) -> None:
     product = secrets.token_hex(6)
     sentry_logger.warning("stock of {product} is low", product=product, attributes={"left": 3})
