@@ -8,6 +8,7 @@ from consumers.rows import values
 from consumers.rows.binary import INT8_MAX
 
 _TEXT_MAX_DEPTH = 16
+_UUID_CHARACTERS, _UUID_DASHES = 36, (8, 13, 18, 23)
 _SECONDS_MAX = INT8_MAX // 10**9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,10 +31,12 @@ def text(value: Any) -> str:  # noqa: ANN401 (any JSON value)
 
 
 def hex_id(value: Any, size_bytes: int) -> bytes | None:  # noqa: ANN401 (any JSON value)
-    """Read an id in hexadecimal, with or without dashes; None if it is none, or zero."""
+    """Read an id in hexadecimal, also with a UUID's dashes; None if it is none, or zero."""
     if not isinstance(value, str):
         return None
-    digits = value.strip().replace("-", "")
+    digits = value.strip()
+    if len(digits) == _UUID_CHARACTERS and "".join(digits[at] for at in _UUID_DASHES) == "----":
+        digits = digits.replace("-", "")
     if len(digits) != 2 * size_bytes:
         return None
     try:

@@ -1,6 +1,7 @@
 """Packing is pure: it is total for what is valid, all or nothing, and a memo changes no row."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import COLUMNS, Rows
+from gateway.protocols.envelope import event_id_of, parse
 from gateway.runtime.settings import Limits
 from schemas.errors import PoisonRecord
 from schemas.record import Record
@@ -17,7 +19,7 @@ from schemas.signals import Encoding, Format, Signal
 from tests.unit.rows.envelopes import envelope, item
 from tests.unit.rows.records import otlp, record_of
 from tests.unit.rows.requests import logs, traces
-from tests.unit.rows.strategies import EVENT, LOGS, SPANS
+from tests.unit.rows.strategies import EVENT, JSON, LOGS, SPANS
 
 # The machine that tests run on may be busy.
 unhurried = settings(deadline=None)
@@ -99,3 +101,20 @@ def test_a_poison_record_leaves_nothing_behind(spans: list[Span]) -> None:
         pack(bad, rows, set())
     pack(decode(good, LIMITS), rows, set())
     assert (rows.copy, rows.counts, rows.resources) == (expected.copy, expected.counts, expected.resources)
+
+
+ID = "0123456789abcdef0123456789ABCDEF"
+IDS = st.sampled_from(
+    [ID, str(UUID(ID)), f" {ID}\n", "0" * 32, ID[:31], ID + "0", f"{ID[:16]}-{ID[16:]}", f"{ID[:30]} f", "\u0661" * 32]
+) | st.text("0aF- ", max_size=36)
+
+
+@pytest.mark.clause("Sentry 6a", "Sentry 6b", "Sentry 6c")
+@unhurried
+@given(st.fixed_dictionaries({}, optional={"event_id": IDS | JSON}), EVENT, st.none() | IDS | JSON)
+def test_an_event_is_stored_under_the_id_that_its_client_is_told(
+    headers: dict[str, Any], event: dict[str, Any], own_id: Any
+) -> None:
+    record = envelope(item("session", {}), item("event", event | {"event_id": own_id}), **headers)
+    told = event_id_of(parse(record.value)) or record.ingest_id.hex()
+    assert decode(record, LIMITS).events == [(record.channel_id, "event", bytes.fromhex(told))]
