@@ -15,6 +15,7 @@ from tests.acceptance.stack import App, Stack
 from tests.integration.edge.forms import FORMS, JSON, Form, logs_json
 
 
+@pytest.mark.clause("Sentry 25")
 @pytest.mark.clause("OTLP 17a", "OTLP 23a")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_kafka_that_does_not_answer_is_a_503_and_nothing_acknowledged_is_lost(

@@ -71,7 +71,6 @@ QUERIES = st.dictionaries(
 EVENTS = TEXTS | st.just("9ec79c33ec9942ab8353589fcb2e04dc")
 
 
-@pytest.mark.clause("Sentry d1")
 @pytest.mark.parametrize("to_envelope", ENDPOINTS, ids=lambda function: function.__module__.rpartition(".")[2])
 @given(body=BYTES, content_type=TYPES, query=QUERIES, event=EVENTS)
 @example(body=b'{"status":"ok","n":%s}' % (b"9" * 400), content_type="application/json", query={}, event="")

@@ -136,6 +136,7 @@ def test_the_defaults_of_bodies() -> None:
     assert (limits.body_max_bytes, limits.large_body_max_bytes) == (20 * 1024 * 1024, 100 * 1024 * 1024)
 
 
+@pytest.mark.clause("Sentry 22", "Sentry b1")
 @pytest.mark.clause("OTLP 14a", "OTLP b1")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_body_once_decompressed(strict: Strict, form: Form) -> None:
@@ -147,6 +148,7 @@ def test_a_body_once_decompressed(strict: Strict, form: Form) -> None:
     form.check_error(answer, 413, str(limit_bytes))
 
 
+@pytest.mark.clause("Sentry 22", "Sentry b3")
 @pytest.mark.parametrize("kind", ["event", "transaction"])
 def test_an_event_of_an_envelope(strict: Strict, kind: str) -> None:
     for size_bytes, status in ((EVENT_MAX_BYTES, 200), (EVENT_MAX_BYTES + 1, 413)):

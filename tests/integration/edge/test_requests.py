@@ -99,6 +99,7 @@ ROWS = (
 )
 
 
+@pytest.mark.clause("Sentry 1c", "Sentry 2b", "Sentry 5c", "Sentry 20b", "Sentry 21", "Sentry 22", "Sentry b1")
 @pytest.mark.clause("OTLP 4b", "OTLP 4c", "OTLP 6b", "OTLP 7a", "OTLP 7b", "OTLP 7c", "OTLP 13b", "OTLP 14a")
 @pytest.mark.parametrize(
     ("row", "form"), [(row, form) for row in ROWS for form in row.forms], ids=lambda part: part.name
@@ -140,7 +141,14 @@ def test_otlp_of_another_type_is_refused_as_json(world: World, shop: Shop, conte
     JSON.check_error(answer, 415, "application/x-protobuf or application/json")
 
 
-@pytest.mark.parametrize("content_type", [None, "text/plain", "multipart/form-data; boundary=x", "application/json"])
+@pytest.mark.clause("Sentry 8a")
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *(None, "text/plain", "multipart/form-data; boundary=x", "application/json"),
+        *("application/x-www-form-urlencoded", "application/x-sentry-envelope", "nonsense"),
+    ],
+)
 def test_an_envelope_may_have_any_type(world: World, shop: Shop, content_type: str | None) -> None:
     headers = {"X-Sentry-Auth": f"Sentry sentry_key={shop.key}"}
     headers |= {} if content_type is None else {"Content-Type": content_type}
@@ -179,6 +187,7 @@ def test_slashes_do_not_matter_and_nothing_redirects(world: World, shop: Shop, f
     assert answer.status == 200, answer
 
 
+@pytest.mark.clause("Sentry 17e")
 def test_a_dsn_of_another_key_or_project_is_refused(world: World, shop: Shop) -> None:
     channel = shop.app.channel
     for dsn in (f"https://{shop.app.key()}@host/{channel}", f"https://{shop.key}@host/{channel + 1}"):
@@ -186,6 +195,7 @@ def test_a_dsn_of_another_key_or_project_is_refused(world: World, shop: Shop) ->
         SENTRY.check_error(answer, 400, "dsn")
 
 
+@pytest.mark.clause("Sentry 17a", "Sentry 19a")
 def test_a_dsn_in_the_envelope_is_a_key_too(world: World, shop: Shop) -> None:
     body = envelope(dsn=f"https://{shop.key}@host/{shop.app.channel}")
     answer = SENTRY.send(world.url, None, shop.app.channel, body=body)
@@ -198,6 +208,7 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
+@pytest.mark.clause("Sentry 20a")
 @pytest.mark.clause("OTLP 13a")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 @pytest.mark.parametrize(

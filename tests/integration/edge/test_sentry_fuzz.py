@@ -81,7 +81,6 @@ def requests(app: App, key: str) -> Iterator[tuple[str, str, list[tuple[str, str
         yield chance.choice(("POST", "POST", "POST", "GET", "OPTIONS", "PUT")), target, headers, body
 
 
-@pytest.mark.clause("Sentry 16b", "Sentry d1")
 def test_nothing_that_is_sent_breaks_it(world: World, app: App) -> None:
     key = app.key()
     statuses: dict[int, int] = {}

@@ -25,6 +25,7 @@ def item(item_type: str, payload: bytes, **headers: Any) -> Item:
     return Item(item_type, {"type": item_type, **headers}, payload)
 
 
+@pytest.mark.clause("Sentry 1b", "Sentry 2a", "Sentry 3a", "Sentry 3b", "Sentry 3c", "Sentry 4")
 @pytest.mark.parametrize(
     ("data", "items"),
     [
@@ -61,12 +62,14 @@ def test_envelopes_that_are_read(data: bytes, items: list[Item] | None) -> None:
         assert envelope.items == items
 
 
+@pytest.mark.clause("Sentry 5b")
 def test_headers_that_are_unknown_are_kept() -> None:
     envelope = parse(b'{"sent_at":"yesterday","trace":7,"new":[1]}\n{"type":"log","item_count":2}\n{}')
     assert envelope.headers == {"sent_at": "yesterday", "trace": 7, "new": [1]}
     assert envelope.items[0].headers == {"type": "log", "item_count": 2}
 
 
+@pytest.mark.clause("Sentry 1c", "Sentry 2a", "Sentry 2b", "Sentry 5c", "Sentry b9")
 @pytest.mark.parametrize(
     ("data", "told"),
     [
@@ -96,6 +99,7 @@ def test_envelopes_that_are_refused(data: bytes, told: str) -> None:
         parse(data)
 
 
+@pytest.mark.clause("Sentry 6a", "Sentry 6c")
 @pytest.mark.parametrize(
     ("headers", "items", "expected"),
     [

@@ -22,6 +22,7 @@ def stored(body: bytes, content_type: str) -> Envelope:
     return to_envelope(Posted(body=body, content_type=content_type, fresh_id="f" * 32, max_bytes=1000))
 
 
+@pytest.mark.clause("Sentry 10a")
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
@@ -84,6 +85,7 @@ def test_a_bomb_in_an_event_is_too_large() -> None:
         stored(body, "")
 
 
+@pytest.mark.clause("Sentry 8b")
 def test_json_of_old_sdks_is_read() -> None:
     found = read_json(
         b'\xef\xbb\xbf{"a":NaN,"b":-Infinity,"c":"\\ud83d!","d":"\xff","e":"\\\\ud83d","f":"\\ud83d\\ude00"}'
