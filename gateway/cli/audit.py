@@ -36,15 +36,22 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--environment", metavar="ENV", help="Only what concerns this environment of the app.")
+@click.option(
+    "--environment", metavar="ENV", help="Only what concerns this environment; by its id also one that is gone."
+)
 @click.option("--actor", metavar="ACTOR", help="Only what member:ID, key:ID or system did.")
 @app_option
 @with_client
 def list_entries(
     client: Client, *, environment: str | None, actor: str | None, app_name: str | None, as_json: bool
 ) -> None:
-    """List what was done, oldest first; --json shows what was changed, too."""
-    environment_id = client.environment_of(app_name, environment)["id"] if environment else None
+    """List what was done, oldest first; --json shows what was changed, too.
+
+    \b
+    axonpush audit list --environment production
+    axonpush audit list --environment 01ARZ3NDEKTSV4RRFFQ69G5FAV --json
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
+    environment_id = _environment_id(client, app_name, environment) if environment else None
     print_list(client.items("/audit", environmentId=environment_id, actor=actor), _COLUMNS, as_json=as_json)
 
 
@@ -76,3 +83,9 @@ def verify(client: Client, *, head: str | None, as_json: bool) -> None:
 
 def _broken(fault: str) -> NoReturn:
     raise LogIsBroken(f"The audit log is broken: {fault}")
+
+
+def _environment_id(client: Client, app_name: str | None, name: str) -> str:
+    """Find an environment's id by its slug; the log tells of those that are gone too, and they have nothing but ids."""
+    is_id = name != name.lower()  # no slug has capitals
+    return name if is_id else client.environment_of(app_name, name)["id"]

@@ -8,6 +8,7 @@ from gateway.cli.client import Client, app_option, segment, with_client
 from gateway.cli.confirming import print_done
 from gateway.cli.member import member_of
 from gateway.cli.printing import print_item, print_list
+from gateway.control.permissions import Permission
 from schemas.errors import Unprocessable
 
 _COLUMNS = {"slug": "slug", "name": "name", "base": "base", "without": "without", "built in": "isBuiltIn"}
@@ -54,7 +55,13 @@ def list_roles(client: Client, *, as_json: bool) -> None:
 @command.command("create")
 @click.argument("slug")
 @click.option("--base", required=True, type=click.Choice(["agent", "developer", "admin"]), help="What it is made from.")
-@click.option("--without", required=True, multiple=True, metavar="PERMISSION", help="What it lacks; may be repeated.")
+@click.option(
+    "--without",
+    required=True,
+    multiple=True,
+    type=click.Choice([each.value for each in Permission]),
+    help="What it lacks; may be repeated.",
+)
 @click.option("--name", help="Name for people; the slug if it is not given.")
 @with_client
 def create(client: Client, *, slug: str, base: str, without: tuple[str, ...], name: str | None, as_json: bool) -> None:

@@ -119,6 +119,8 @@ async def test_people_roles_and_keys(cli: Cli, tmp_path: Path) -> None:
     assert (await cli.json("member", "update", ann["id"], "--name", "Ann B."))["name"] == "Ann B."
     role = await cli.json("role", "create", "careful", "--base", "developer", "--without", "data.wipe")
     assert await cli.json("role", "show", "careful") == role
+    unknown = await cli.run("role", "create", "free", "--base", "developer", "--without", "data")
+    assert (unknown.code, "data.wipe" in unknown.err) == (2, True)
     assert "careful" in [each["slug"] for each in (await cli.json("role", "list"))["items"]]
     who = ("--member", "ann@people.example")
     app = await cli.json("role", "bind", "careful", *who, "--app", "people")
@@ -149,6 +151,10 @@ async def test_the_log_is_listed_and_verified(cli: Cli, database_url: str) -> No
     await cli.json("env", "pause", "development", "--app", "logged")
     entries = (await cli.json("audit", "list", "--app", "logged", "--environment", "development"))["items"]
     assert [entry["action"] for entry in entries] == ["environment.pause"]
+    # The log outlives the environment.
+    assert await cli.json("env", "delete", "development", "--app", "logged") == {}
+    gone = (await cli.json("audit", "list", "--environment", entries[0]["environmentId"]))["items"]
+    assert [entry["action"] for entry in gone] == ["environment.pause", "environment.delete"]
     listed = await cli.run("audit", "list", "--actor", entries[0]["actor"])
     assert (listed.code, "environment.pause" in listed.out) == (0, True)
     verified = await cli.json("audit", "verify")
