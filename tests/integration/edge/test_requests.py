@@ -61,8 +61,13 @@ def bomb(_: Form) -> bytes:
     return gzip.compress(bytes(LIMITS.envelope_inflated_max_bytes + 1), 9)
 
 
-def pieces(_: Form) -> Any:
-    return (b"x" * MIB for _ in range(LIMITS.body_max_bytes // MIB + 1))
+def max_bytes(form: Form) -> int:
+    """Answer what a body may have as it is sent."""
+    return LIMITS.large_body_max_bytes if form.is_sentry else LIMITS.body_max_bytes
+
+
+def pieces(form: Form) -> Any:
+    return (b"x" * MIB for _ in range(max_bytes(form) // MIB + 1))
 
 
 OTLP = (PROTOBUF, JSON)
@@ -94,7 +99,8 @@ ROWS = (
         headers={"Content-Encoding": "snappy"},
         answered=ENCODINGS,
     ),
-    Row("larger than announced is allowed", FORMS, 413, str(LIMITS.body_max_bytes), pieces),
+    Row("larger than announced is allowed", OTLP, 413, str(LIMITS.body_max_bytes), pieces),
+    Row("larger than announced is allowed", (SENTRY,), 413, str(LIMITS.large_body_max_bytes), pieces),
     Row("a bomb", FORMS, 413, "once decompressed", bomb, {"Content-Encoding": "gzip"}),
 )
 
@@ -120,9 +126,9 @@ def test_what_is_wrong_is_told_in_the_callers_form(world: World, shop: Shop, row
 @pytest.mark.clause("OTLP 14a")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_an_announced_size_is_refused_before_it_is_sent(world: World, shop: Shop, form: Form) -> None:
-    headers = form.headers(shop.key, shop.app.channel) | unread(LIMITS.body_max_bytes + 1)
+    headers = form.headers(shop.key, shop.app.channel) | unread(max_bytes(form) + 1)
     answer = send(world.url + form.path(shop.app.channel), headers=headers, body=None)
-    form.check_error(answer, 413, str(LIMITS.body_max_bytes))
+    form.check_error(answer, 413, str(max_bytes(form)))
 
 
 @pytest.mark.clause("OTLP 15a", "OTLP 15c")
