@@ -1,10 +1,11 @@
 """How commands talk to the control plane: calls over HTTP, and names instead of ids."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, TypeVar, cast
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, BinaryIO, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
@@ -19,6 +20,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _CONNECTIONS: dict[str, type[HTTPConnection]] = {"http": HTTPConnection, "https": HTTPSConnection}
 # Longer than the gateway may be told to wait.
 _TIMEOUT_SECONDS = 40
+_PIECE_BYTES = 1024 * 1024
 _NO_CONTENT = 204
 _FIRST_FAILURE = 400
 # No slug has capitals.
@@ -73,6 +75,32 @@ class Client:
         Raises:
             CallFailed: the gateway refused, or cannot be reached.
         """
+        with self._asking(method, path, body, headers) as response:
+            data = response.read()
+        answer = {} if response.status == _NO_CONTENT else _object_of(data)
+        if response.status >= _FIRST_FAILURE or answer is None:
+            raise _refusal(response, answer)
+        return answer
+
+    def download(self, path: str, file: BinaryIO) -> int:
+        """Write what a path answers to a file, and answer how many bytes that are.
+
+        Raises:
+            CallFailed: the gateway refused, cannot be reached, or did not send all of it.
+        """
+        size_bytes = 0
+        with self._asking("GET", path, None, _NO_HEADERS) as response:
+            if response.status >= _FIRST_FAILURE:
+                raise _refusal(response, _object_of(response.read()))
+            while piece := response.read(_PIECE_BYTES):
+                size_bytes += _write(file, piece)
+        if size_bytes != int(response.headers["Content-Length"]):
+            raise CallFailed(f"The gateway sent {size_bytes} bytes, and not all of them. Try again.")
+        return size_bytes
+
+    @contextmanager
+    def _asking(self, method: str, path: str, body: Item | None, headers: Mapping[str, str]) -> Generator[HTTPResponse]:
+        """Send a request, and give the answer to be read."""
         connect = _CONNECTIONS[self._url.scheme]
         try:
             connection = connect(cast("str", self._url.hostname), self._url.port, timeout=_TIMEOUT_SECONDS)
@@ -83,19 +111,13 @@ class Client:
                 body=None if body is None else msgspec.json.encode(body),
                 headers={**headers, **own},
             )
-            response = connection.getresponse()
-            data = response.read()
+            yield connection.getresponse()
             connection.close()
         except (OSError, HTTPException, UnicodeError) as error:
             raise CallFailed(
                 f"The gateway at {self._url.geturl()} cannot be reached ({error}). Is it running? "
                 "AXONPUSH_CONTROL_URL says where it is."
             ) from error
-        answer = {} if response.status == _NO_CONTENT else _object_of(data)
-        if response.status >= _FIRST_FAILURE or answer is None:
-            detail = (answer or {}).get("detail") or f"{response.status} {response.reason}, and no explanation."
-            raise CallFailed(f"The gateway refused: {detail}", answer)
-        return answer
 
     def items(self, path: str, **query: str | None) -> list[Item]:
         """Answer a whole list, page by page; raises as `call`."""
@@ -176,6 +198,18 @@ def with_client(function: _F) -> _F:
 
     decorated: Any = with_settings("control")(command)
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, as the gateway answered it.")(decorated)
+
+
+def _write(file: BinaryIO, piece: bytes) -> int:
+    try:
+        return file.write(piece)
+    except OSError as error:
+        raise CallFailed(f"The file cannot be written: {error}.") from error
+
+
+def _refusal(response: HTTPResponse, answer: Item | None) -> CallFailed:
+    detail = (answer or {}).get("detail") or f"{response.status} {response.reason}, and no explanation."
+    return CallFailed(f"The gateway refused: {detail}", answer)
 
 
 def _object_of(data: bytes) -> Item | None:

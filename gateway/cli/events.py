@@ -58,7 +58,7 @@ def command(
         kind=kind,
         traceId=trace_id,
         order="newest" if newest else None,
-        **{"from": _moment(since), "to": _moment(until)},
+        **{"from": moment(since), "to": moment(until)},
     )
     items = _read(client, f"/environments/{found['id']}/events", query, limit)
     print_list(items if as_json else [_shown(item) for item in items], _COLUMNS, as_json=as_json)
@@ -78,7 +78,7 @@ def _read(client: Client, path: str, query: Item, limit: int) -> list[Item]:
     return items
 
 
-def _moment(text: str | None) -> str | None:
+def moment(text: str | None) -> str | None:
     """Turn `15m` into the time 15 minutes ago; everything else the gateway reads."""
     ago = _AGO.fullmatch(text or "")
     if ago is None:

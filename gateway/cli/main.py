@@ -21,6 +21,7 @@ COMMANDS = {
     "whoami": "What a key is and what it may do.",
     "events": "Events that are stored of an environment.",
     "trace": "The spans of one trace, as a tree.",
+    "attachment": "Files that came with Sentry events.",
     "app": "Apps: what environments, channels and keys belong to.",
     "env": "Environments of an app.",
     "tier": "Environments of the organization: Development, QA, Production.",

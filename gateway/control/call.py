@@ -31,7 +31,8 @@ class Call(Struct, frozen=True, kw_only=True):
     `confirms` says that it can ask for a confirmation; `approval`, as what somebody else can approve it. `refusals` are
     statuses of the rule beside those that follow from the rest. `status_of` answers the status where it depends on the
     answer. `then` is run once the change is committed: it is given what `run` was and its answer, and answers in its
-    stead. Where `is_body_optional` no body is an empty object.
+    stead. Where `is_body_optional` no body is an empty object. Of a `File` that `run` answers the bytes are sent:
+    `is_file`.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Call(Struct, frozen=True, kw_only=True):
     confirms: bool = False
     approval: Action | None = None
     refusals: tuple[int, ...] = ()
+    is_file: bool = False
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -59,7 +61,7 @@ class Call(Struct, frozen=True, kw_only=True):
     @property
     def is_object(self) -> bool:
         """Whether the answer is one object, which has an entity tag."""
-        return self.query is None and self.method in {"GET", "PATCH"}
+        return self.query is None and self.method in {"GET", "PATCH"} and not self.is_file
 
     @property
     def statuses(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from gateway.control import (
     api_keys,
     approvals,
     apps,
+    attachments,
     audit,
     channels,
     destruction,
@@ -33,6 +34,7 @@ from gateway.control.access_types import (
     UpdateMember,
 )
 from gateway.control.approval_types import Action, ApprovalQuery, CreateApproval, Decide
+from gateway.control.attachments import AttachmentQuery
 from gateway.control.call import Call
 from gateway.control.credential_types import (
     ApiKeyQuery,
@@ -118,6 +120,10 @@ CALLS = (
          permission=Permission.READ_EVENTS, query=EventQuery),
     Call(method="GET", pattern="/environments/{id}/traces/{traceId}", run=stored_events.trace,
          permission=Permission.READ_EVENTS),
+    Call(method="GET", pattern="/environments/{id}/attachments", run=attachments.listing,
+         permission=Permission.READ_EVENTS, query=AttachmentQuery),
+    Call(method="GET", pattern="/environments/{id}/attachments/{ingestId}/{item}", run=attachments.file,
+         permission=Permission.READ_EVENTS_WHOLE, is_file=True, refusals=(409,)),
     Call(method="GET", pattern="/environments/{id}/rejections", run=rejections.listing, permission=Permission.SEE,
          query=RejectionQuery),
     Call(method="GET", pattern="/environments/{id}/policy", run=limits.policy, permission=Permission.SEE),

@@ -1,8 +1,10 @@
 """How a request runs through its call; nothing here knows HTTP beyond method, path, query, headers and body."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import get_type_hints
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -16,11 +18,13 @@ from gateway.control.reading import read_body, read_parameter, read_query
 from gateway.control.requests import Request, etag_of, fingerprint_of
 from gateway.control.service import Service
 from gateway.protocols.replies import Reply, problem
+from schemas.attachments import File
 from schemas.errors import GatewayError
 
 _NOTHING: Mapping[str, str] = {}
 _UNCACHED = ("Cache-Control", "no-store")
 _HEADERS = (("Content-Type", "application/json"), _UNCACHED)
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _DESCRIPTION = ("GET", "/openapi.json")
 
 
@@ -112,8 +116,27 @@ def _description() -> Reply:
 
 def _reply(call: Call, answer: Struct | None) -> Reply:
     """Write an answer; one object has an entity tag."""
+    if isinstance(answer, File):
+        return _file(answer)
     if answer is None:
         return Reply(status=call.status, headers=(_UNCACHED,), body=b"")
     status = call.status if call.status_of is None else call.status_of(answer)
     headers = (*_HEADERS, ("ETag", etag_of(answer))) if call.is_object else _HEADERS
     return Reply(status=status, headers=headers, body=msgspec.json.encode(answer))
+
+
+def _file(answer: File) -> Reply:
+    """Answer a file as nothing but bytes to be saved: whatever it says it is, no browser shows or runs it."""
+    plain = _NO_NAME.sub("_", answer.filename)
+    headers = (
+        ("Content-Type", "application/octet-stream"),
+        ("Content-Length", str(answer.size_bytes)),
+        # RFC 6266: the name as it is, and one for clients that read no other.
+        (
+            "Content-Disposition",
+            f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(answer.filename, safe='')}",
+        ),
+        ("X-Content-Type-Options", "nosniff"),
+        _UNCACHED,
+    )
+    return Reply(status=200, headers=headers, body=b"", pieces=answer.pieces)

@@ -78,7 +78,7 @@ _BODIES_OF_FAILURES = {403: Refusal, 428: Confirmation}
 def document(calls: Iterable[Call]) -> Json:
     """Describe calls; the same ones give the same document."""
     calls = tuple(calls)
-    answers = [answer for call in calls if (answer := _answer_of(call)) is not None]
+    answers = [answer for call in calls if not call.is_file and (answer := _answer_of(call)) is not None]
     bodies = [call.body for call in calls if call.body is not None]
     schemas, components = components_of([*dict.fromkeys([*answers, *bodies, *_BODIES_OF_FAILURES.values(), Problem])])
     paths: dict[str, Json] = {}
@@ -148,7 +148,9 @@ def _response(call: Call, status: int, schemas: dict[Any, Json]) -> Json:
     response: Json = {"description": HTTPStatus(status).phrase}
     if call.is_object:
         response |= _header(*_ETAG)
-    if (answer := _answer_of(call)) is not None:
+    if call.is_file:
+        response["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    elif (answer := _answer_of(call)) is not None:
         response["content"] = {"application/json": {"schema": schemas[answer]}}
     return response
 

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from schemas.attachments import AttachmentPage, AttachmentsAsked, File
 from schemas.stored import EventPage, EventsAsked, RejectionPage, RejectionsAsked, StoredTrace
 
 
@@ -14,6 +15,16 @@ class Archive(Protocol):
 
     async def trace(self, org_id: str, environment_id: str, trace_id: bytes, *, is_redacted: bool) -> StoredTrace:
         """Answer the spans of a trace; raise StoreTransient where PostgreSQL does not answer."""
+        ...
+
+    async def attachments(
+        self, org_id: str, environment_id: str, asked: AttachmentsAsked, *, is_redacted: bool
+    ) -> AttachmentPage:
+        """Answer a page; raises as `events`."""
+        ...
+
+    async def attachment(self, org_id: str, environment_id: str, ingest_id: bytes, item: int) -> File:
+        """Answer one attachment; raise NotFound, Conflict where it is incomplete, StoreTransient."""
         ...
 
     async def rejections(self, org_id: str, environment_id: str, asked: RejectionsAsked) -> RejectionPage:

@@ -97,7 +97,7 @@ class Exchange:
         # A browser names no origin where it asks for an image, and yet needs leave to show it.
         if family is Family.SENTRY or (_ORIGIN in self.request.headers and family in _PREFLIGHT_STATUS):
             headers.update(_CROSS_ORIGIN)
-        return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.body)
+        return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.pieces or reply.body)
 
     def preflight(self) -> web.Response:
         """Answer a browser's question whether it may send; no key is needed to ask."""

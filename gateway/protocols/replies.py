@@ -1,6 +1,7 @@
 """Answers: an error or a result becomes status, headers and body in the form of the protocol that asked."""
 
 import re
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 import msgspec
@@ -18,12 +19,16 @@ Headers = tuple[tuple[str, str], ...]
 
 
 class Reply(Struct, frozen=True):
-    """One answer; `reason` is the phrase of the status line, None for the usual one."""
+    """One answer; `reason` is the phrase of the status line, None for the usual one.
+
+    What is too large for a `body` comes in `pieces`; a header announces their size.
+    """
 
     status: int
     headers: Headers
     body: bytes
     reason: str | None = None
+    pieces: AsyncIterator[bytes] | None = None
 
 
 STATUS: dict[type[GatewayError], HTTPStatus] = {

@@ -113,7 +113,7 @@ SOURCES = {
             "event_id": _uuid("event_id"),
             "headers": _text("headers"),
             "json": _text("json"),
-            "payload_size_bytes": "octet_length(e.payload)",
+            "payload_size_bytes": "coalesce(e.payload_bytes, octet_length(e.payload))",
         },
         has_resource=False,
     ),

@@ -5,3 +5,4 @@
 ALTER TABLE sentry_items ADD COLUMN payload_bytes bigint;
 
 ALTER TABLE attachments ADD COLUMN item_type text NOT NULL DEFAULT 'attachment';
+CREATE INDEX ON attachments (ingest_id);

@@ -74,7 +74,7 @@ async def url(service: Service) -> AsyncIterator[str]:
             headers=request.headers,
             body=await request.read(),
         )
-        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
+        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.pieces or reply.body)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", serve)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from aiohttp.test_utils import RawTestServer
 from click.testing import CliRunner
 from msgspec import Struct, structs
 
+from gateway.cli.client import CallFailed
 from gateway.cli.main import COMMANDS, group
 from gateway.control.calls import CALLS, match
 from gateway.control.handling import answer
@@ -54,7 +56,7 @@ async def cli(service: Service, seeded: Seeded) -> AsyncIterator[Cli]:
             body=await request.read(),
         )
         calls.add(f"{request.method} {match(request.method, path)[0].pattern}")
-        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body)
+        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.pieces or reply.body)
 
     server = RawTestServer(handle)
     await server.start_server()
@@ -83,6 +85,7 @@ async def use_environments(cli: Cli) -> None:
         "env rejections copy --app shop",
         "events --env copy --app shop",
         f"trace {'ab' * 16} --env copy --app shop",
+        "attachment list --env copy --app shop",
         "env wipe copy --app shop",
         f"env create preview --app shop --expires-at {LATER}",
         "env extend preview --app shop --ttl 1d",
@@ -93,8 +96,16 @@ async def use_environments(cli: Cli) -> None:
         await cli(line)
 
 
-async def use_keys(cli: Cli) -> None:
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def use_keys(cli: Cli, tmp_path: Path) -> None:
     key = (await cli("key create --app shop --environment staging"))["id"]
+    # There is none; tests/integration/control/test_attachments.py gets one.
+    with pytest.raises(CallFailed, match="has no attachment"):
+        await cli(f"attachment get {'ab' * 16} 0 --env staging --app shop --output {tmp_path / 'file'}")
+    assert files_in(tmp_path) == []
     for line in ("key list --app shop", f"key show {key}", f"key update {key} --name renamed", f"key rotate {key}"):
         await cli(line)
     await cli(f"key revoke {key}")
@@ -142,13 +153,13 @@ async def use_approvals(cli: Cli) -> None:
     assert (await agent(f"approval show {ids[0]}"))["state"] == "used"
 
 
-async def test_every_call_has_a_command(cli: Cli) -> None:
+async def test_every_call_has_a_command(cli: Cli, tmp_path: Path) -> None:
     await cli("app create Shop")
     await cli("app list")
     await cli("app show shop")
     await cli("app update shop", "--name", "Our shop")
     await use_environments(cli)
-    await use_keys(cli)
+    await use_keys(cli, tmp_path)
     await use_people(cli)
     await cli("channel create Backend --app shop")
     await cli("channel list --app shop")

@@ -169,6 +169,8 @@ def test_a_call_answers_as_it_is_described(world: World, session: requests.Sessi
 def test_the_requests_were_good_for_something() -> None:
     """Without this a key that was revoked on the way would make all of them 401, as it is described."""
     done = {*range(200, 300), 428}
-    failed = {label for label, statuses in answered.items() if not statuses & done}
+    # No worker runs here, and so there is no file; tests/integration/control/test_attachments.py reads some.
+    of_files = {f"{call.method} {call.pattern}" for call in CALLS if call.is_file}
+    failed = {label for label, statuses in answered.items() if not statuses & done} - of_files
     assert not failed
     assert not {label for label, statuses in answered.items() if 401 in statuses}

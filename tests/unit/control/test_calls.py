@@ -8,7 +8,13 @@ from gateway.control.call import Call
 from gateway.control.calls import CALLS, match
 from schemas.errors import MethodNotAllowed, NotFound
 
-PARAMETERS = {"id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "ref": "feature", "traceId": "ab" * 16}
+PARAMETERS = {
+    "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    "ref": "feature",
+    "ingestId": "ab" * 16,
+    "item": "0",
+    "traceId": "ab" * 16,
+}
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.method} {call.pattern}")
