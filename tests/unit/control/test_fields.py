@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.control.access_types import CreateMember, CreateRole
 from gateway.control.credential_types import (
     ApiKeyQuery,
     CreateApiKey,
@@ -14,9 +15,10 @@ from gateway.control.credential_types import (
     PublicTokenQuery,
     UpdateApiKey,
 )
-from gateway.control.reading import read_body, read_query
+from gateway.control.limit_types import UpdatePolicy
+from gateway.control.reading import read_body, read_parameter, read_path, read_query
 from gateway.control.types import CreateApp, CreateChannel, CreateEnvironment, Input, PageQuery
-from schemas.errors import Malformed, Unprocessable
+from schemas.errors import Malformed, NotFound, Unprocessable
 
 APP = {"name": "Shop"}
 ENVIRONMENT = {"slug": "staging"}
@@ -77,6 +79,39 @@ def test_a_wrong_missing_or_unknown_field_is_named(body_type: type[Input], body:
     with pytest.raises(Unprocessable) as caught:
         read_body(body_type, msgspec.json.encode(body))
     assert f"`{field}`" in caught.value.message
+    assert "regex" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("body_type", "body", "says"),
+    [
+        (CreateEnvironment, {"slug": "A"}, "`slug`: takes 1 to 40 characters a-z, 0-9 and -."),
+        (CreateEnvironment, {**ENVIRONMENT, "color": "red"}, "`color`: takes #RRGGBB."),
+        (CreateEnvironment, {**ENVIRONMENT, "ingest": "shut"}, "`ingest`: takes one of open, paused, archived."),
+        (CreateApp, {"name": "a\x00"}, "`name`: takes text without control characters."),
+        (CreateApiKey, {**KEY, "scopes": ["log"]}, "`scopes[0]`: takes one of logs, traces, metrics, sentry."),
+        (CreateApiKey, {**KEY, "origins": ["x"]}, "`origins[0]`: takes scheme://host or scheme://host:port."),
+        (CreateRole, {"slug": "r", "name": "R", "base": "boss", "without": []}, "one of agent, developer, admin."),
+        (CreateMember, {"email": "ann", "name": "Ann"}, "`email`: takes another form"),
+        (CreateApiKey, {**KEY, "rate": {"burst": -1}}, "`rate.burst`: expected `int` >= 1."),
+        (UpdatePolicy, {"categories": {"error": {"perMinute": "x"}}}, "`categories[...].perMinute`: expected `int`"),
+    ],
+)
+def test_what_a_field_takes_is_told_in_words(body_type: type[Input], body: dict[str, Any], says: str) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        read_body(body_type, msgspec.json.encode(body))
+    assert says in caught.value.message
+
+
+def test_bytes_of_a_path_that_are_no_utf8_are_no_ref_and_never_another_one() -> None:
+    pattern = "/apps/{id}/environments/by-ref/{ref}"
+    first, second = (read_path(pattern, f"/apps/a/environments/by-ref/{ref}") for ref in ("%FF", "%FE"))
+    assert first is not None
+    assert first != second
+    for ref in (first["ref"], "a\x00", "x" * 201):
+        with pytest.raises(NotFound, match="1 to 200 characters in UTF-8"):
+            read_parameter("ref", ref)
+    assert read_parameter("ref", "f\u00fc\u20ac/1") == "f\u00fc\u20ac/1"
 
 
 @pytest.mark.parametrize(
