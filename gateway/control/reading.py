@@ -7,13 +7,14 @@ from urllib.parse import unquote
 
 import msgspec
 
+from gateway.control.attachments import IngestId, ItemNumber
 from gateway.control.explaining import takes
 from gateway.control.types import Id, Ref, TraceId
 from schemas.errors import Malformed, NotFound, Unprocessable
 
 # msgspec ends its sentence with the path of a wrong field; a missing or unknown one it names within.
 _PLACE = re.compile(r"^(?P<what>.*) - at `\$\.(?P<field>.*)`$", re.DOTALL)
-_PARAMETERS = {"ref": Ref, "traceId": TraceId}
+_PARAMETERS = {"ref": Ref, "traceId": TraceId, "ingestId": IngestId, "item": ItemNumber}
 _NOTHING = {"ref": "Nothing has this ref: one takes 1 to 200 characters in UTF-8, and no control characters."}
 # Patterns are for machines, and "invalid" helps nobody.
 _UNCLEAR = ("Expected `str` matching regex", "Invalid enum value")
