@@ -1,14 +1,17 @@
 """The Kafka client of a worker, with every default that matters said."""
 
+import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 
 from consumers.source.dealing import Dealer
 from consumers.store.lease import Membership
 from gateway.runtime.kafka_options import kafka_options
 from gateway.runtime.settings import Settings
 
+CLOSE_TIMEOUT_SECONDS = 5
 # How long a poll, and a fetch at the broker, waits for records.
 POLL_MS = 200
 
@@ -43,3 +46,19 @@ def new_client(settings: Settings, place: Membership, dealer: Dealer) -> Any:  #
         fetch_max_wait_ms=POLL_MS,
         check_crcs=True,
     )
+
+
+async def close_client(client: Any) -> None:  # noqa: ANN401 (aiokafka has no types)
+    """Close a client within a bound, whatever it complains of.
+
+    Its `stop` cancels what it does, and lets the cancellation of a fetch that waits for its next try out, as after an
+    outage. That is not the caller's own, and ends `stop` before it has closed the connections.
+    """
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait([stopping], timeout=CLOSE_TIMEOUT_SECONDS)
+    stopping.cancel()
+    (failure,) = await asyncio.gather(stopping, return_exceptions=True)
+    if isinstance(failure, asyncio.CancelledError):
+        await client._client.close()  # noqa: SLF001 (the one way to its connections)
+    elif failure is not None and not isinstance(failure, KafkaError):
+        raise failure

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 from consumers.backoff import Backoff
 from consumers.batching import Claim, Partition, Queues, entry_of
 from consumers.deadletter import DeadLetter, gap
-from consumers.source.client import POLL_MS, new_client
+from consumers.source.client import CLOSE_TIMEOUT_SECONDS, POLL_MS, close_client, new_client
 from consumers.source.dealing import Dealer
 from consumers.store.claims import Claims
 from consumers.store.lease import Membership
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 _FETCH_MAX_RECORDS = 2_000
 # While a rebalance runs, getmany waits for its end; whoever calls `fetch` has other things to look at too.
 _FETCH_TIMEOUT_SECONDS = 1
-_CLOSE_TIMEOUT_SECONDS = 5
 # A partition that another worker claimed is claimed again only if Kafka still says, after some heartbeats, that it is
 # ours: else two workers would take it from each other.
 _RECLAIM_SECONDS = 3
@@ -72,9 +71,7 @@ class Source(ConsumerRebalanceListener):
     async def close(self) -> None:
         """Leave, without telling the group: the slot's next worker takes over where this one stood."""
         self._forget_assignment()
-        with suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
-                await self._consumer.stop()
+        await close_client(self._consumer)
 
     @property
     def is_settled(self) -> bool:
@@ -146,7 +143,7 @@ class Source(ConsumerRebalanceListener):
         news = {where: offset for where, offset in hints.items() if self._committed.get(where) != offset}
         if news:
             with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                     await self._consumer.commit(news)
                 self._committed = hints
 
