@@ -39,7 +39,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     with ingest.admission.request() as hold:
         body = await ingest.read(exchange, hold)
         data = ingest.inflate(body, codec, hold, max_bytes=ingest.limits.otlp_inflated_max_bytes)
-        verdict = otlp.validate(signal, payload_format, data)
+        verdict = otlp.validate(signal, payload_format, data, ingest.limits)
         if verdict.rewritten is not None:
             data, codec = verdict.rewritten, Codec.IDENTITY
         if ingest.is_larger_than_a_record(body, data, codec):

@@ -1,25 +1,29 @@
 """What arrives at `/v1/<signal>`: which items are accepted, which are refused alone, and what refuses the request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from msgspec import DecodeError
+from msgspec.structs import replace
 
-from gateway.protocols.otlp.decode import parse, wrong_signal
+from gateway.protocols.otlp.decode import decode, parse, wrong_signal
 from gateway.protocols.otlp.explain import other_signal
 from gateway.protocols.otlp.json_read import column, other_key, read
 from gateway.protocols.otlp.json_types import SNAKE
 from gateway.protocols.otlp.messages import LEVELS
 from gateway.protocols.otlp.remove import Faults, remove_from_json, remove_from_message
+from gateway.protocols.otlp.truncation import first_cut, may_be_cut_of_json, may_be_cut_of_message
 from gateway.protocols.otlp.verdict import Verdict
+from gateway.runtime.settings import Limits
 from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Format, Signal
 
 _DATA = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _LEVEL_MAX_COUNT = 250_000  # resources, scopes or items of one request; exporters send some hundred
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
+_LIMITS = Limits()
 _RULE = "a trace id has 16 bytes, a span id has 8, and neither is all zeros"
 
 
@@ -56,10 +60,11 @@ class _Request(NamedTuple):
         raise IndexError(number)
 
 
-def validate(signal: Signal, payload_format: Format, data: bytes) -> Verdict:
+def validate(signal: Signal, payload_format: Format, data: bytes, limits: Limits = _LIMITS) -> Verdict:
     """Check a request (decompressed; protobuf or JSON) and answer what became of its items.
 
     A span with a bad id is refused alone; a log record with bad ids is kept without them; data points are counted.
+    What the worker will cut by these limits is told, where `truncation` finds it.
 
     Raises:
         Malformed: the bytes are no request of this signal, or none of its items is acceptable.
@@ -77,10 +82,20 @@ def validate(signal: Signal, payload_format: Format, data: bytes) -> Verdict:
     accepted = _data_points(request) if signal is Signal.METRICS else len(request.items)
     if not accepted:
         return _nothing(request)
-    if signal is Signal.METRICS:
-        return Verdict(accepted, rewritten=mended)
-    faults = _bad_spans(request) if signal is Signal.TRACES else _bad_log_ids(request)
-    return _without(request, faults) if faults else Verdict(accepted, rewritten=mended)
+    faults = _FAULTS[signal](request)
+    verdict = _without(request, faults) if faults else Verdict(accepted, rewritten=mended)
+    may_be_cut = may_be_cut_of_message if payload_format is Format.PROTOBUF else may_be_cut_of_json
+    return _with_cuts(request, verdict, limits) if may_be_cut(data, request.items, limits) else verdict
+
+
+def _with_cuts(request: _Request, verdict: Verdict, limits: Limits) -> Verdict:
+    """Say what will be cut of a request that is accepted."""
+    message = request.data
+    if request.payload_format is Format.JSON:
+        passed = verdict.rewritten or request.data
+        message = decode(request.signal, request.payload_format, passed).SerializeToString()
+    told = first_cut(request.signal, message, limits)
+    return replace(verdict, message=f"{verdict.message} {told}".strip()) if told else verdict
 
 
 def _items(root: object, levels: tuple[str, str, str]) -> Sequence[Any]:
@@ -210,3 +225,10 @@ def _without(request: _Request, faults: Faults) -> Verdict:
     except (DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"The JSON body has a field whose name cannot be read: {error}.") from error
     return Verdict(total - rejected, rejected, message, rewritten)
+
+
+_FAULTS: dict[Signal, Callable[[_Request], Faults]] = {
+    Signal.TRACES: _bad_spans,
+    Signal.LOGS: _bad_log_ids,
+    Signal.METRICS: lambda _: {},
+}

@@ -167,6 +167,17 @@ def test_a_log_with_bad_ids_is_taken_and_told(world: World, shop: Shop, encoding
     assert "1 of 2 log records were kept without their ids" in message
 
 
+@pytest.mark.clause("OTLP 11")
+@COMPRESSIONS
+@ENCODINGS
+def test_what_will_be_cut_is_accepted_and_told(world: World, shop: Shop, encoding: str, *, is_compressed: bool) -> None:
+    many: Any = [{"key": f"k{number}", "value": {"int_value": number}} for number in range(1025)]
+    answer = post(world, shop.key, "traces", traces(GOOD | {"attributes": many}), encoding, is_compressed=is_compressed)
+    rejected, message = told("traces", encoding, answer)
+    assert rejected == 0
+    assert message.endswith("spans[0] has 1025 attributes; the first 1024 are stored.")
+
+
 @pytest.mark.clause("OTLP 20")
 @pytest.mark.parametrize("to", list(REQUESTS))
 @SIGNALS
