@@ -4,8 +4,7 @@ from typing import Any
 
 from gateway.protocols.envelope import Envelope, Item, event_id
 from gateway.protocols.sentry_multipart import Part, parts_of
-from gateway.protocols.sentry_posted import Posted
-from gateway.protocols.text import plain
+from gateway.protocols.sentry_posted import TEXT_MAX_CHARACTERS, Posted
 from schemas.errors import Malformed
 
 
@@ -27,9 +26,9 @@ def to_envelope(posted: Posted) -> Envelope:
 
 def attachment(part: Part, attachment_type: str | None = None) -> Item:
     """Make an attachment of a part; the name of the field stands in for that of the file."""
-    headers: dict[str, Any] = {"type": "attachment", "filename": part.filename or part.name}
+    headers: dict[str, Any] = {"type": "attachment", "filename": (part.filename or part.name)[:TEXT_MAX_CHARACTERS]}
     if part.content_type:
-        headers["content_type"] = part.content_type
+        headers["content_type"] = part.content_type[:TEXT_MAX_CHARACTERS]
     if attachment_type:
         headers["attachment_type"] = attachment_type
     return Item("attachment", headers, part.data)
@@ -44,6 +43,6 @@ def unreal_to_envelope(posted: Posted) -> Envelope:
     if not posted.body:
         raise Malformed("The body is empty; it should be the report of a crash.")
     headers: dict[str, Any] = {"type": "unreal_report", "content_type": "application/octet-stream"}
-    if user := posted.query.get("UserID"):
-        headers["unreal_user_id"] = plain(user)
+    if user := posted.said("UserID"):
+        headers["unreal_user_id"] = user
     return Envelope({"event_id": posted.fresh_id}, [Item("unreal_report", headers, posted.body)])

@@ -25,7 +25,7 @@ def to_envelope(posted: Posted) -> Envelope:
     Raises:
         Malformed: the status is missing or unknown, or a field is not what it should be.
     """
-    fields: dict[str, Any] = {name: plain(posted.query[name]) for name in _TEXTS if posted.query.get(name)}
+    fields: dict[str, Any] = {name: text for name in _TEXTS if (text := posted.said(name))}
     if config := posted.query.get("monitor_config"):
         fields["monitor_config"] = read_json(plain(config).encode())
     fields |= _body(posted)

@@ -5,6 +5,10 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from gateway.protocols.text import plain
+
+# What a client says goes into the header of an item, which is a bounded line.
+TEXT_MAX_CHARACTERS = 1024
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -26,3 +30,7 @@ class Posted(Struct, frozen=True, kw_only=True):
     def media_type(self) -> str:
         """The content type in lower case, without its parameters."""
         return self.content_type.partition(";")[0].strip().lower()
+
+    def said(self, name: str) -> str:
+        """Answer what the query says by a name, cut where it is too long; "" where it says nothing."""
+        return plain(self.query.get(name, ""))[:TEXT_MAX_CHARACTERS]

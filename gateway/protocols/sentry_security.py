@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from gateway.protocols.envelope import ITEMS_MAX_COUNT, Envelope, Item
 from gateway.protocols.sentry_posted import Posted
-from gateway.protocols.text import plain, read_json
+from gateway.protocols.text import read_json
 from schemas.errors import Malformed, PayloadTooLarge, UnsupportedMedia
 
 _TYPES = frozenset(
@@ -35,7 +35,7 @@ def to_envelope(posted: Posted) -> Envelope:
     """
     if posted.media_type not in _TYPES:
         raise UnsupportedMedia(f"Content-Type must be one of {', '.join(sorted(_TYPES))}.")
-    said = {name: plain(posted.query[name]) for name in _KEPT_OF_QUERY if posted.query.get(name)}
+    said = {name: text for name in _KEPT_OF_QUERY if (text := posted.said(name))}
     headers = {"type": "raw_security", "content_type": "application/json", **said}
     return Envelope({}, [Item("raw_security", headers, report) for report in _reports(posted.body)])
 

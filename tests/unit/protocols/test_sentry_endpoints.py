@@ -24,14 +24,14 @@ def posted(body: bytes, content_type: str = "", query: Mapping[str, str] | None 
     )
 
 
-def form(*parts: tuple[str, bytes] | tuple[str, bytes, str], boundary: str = "xyz", **path: str) -> Posted:
+def form(*parts: tuple[str, bytes] | tuple[str, bytes, str], boundary: str = "xyz", event: str = "") -> Posted:
     """Write a form; a part with a third member is a file of that name."""
     body = b""
     for part in parts:
         filename = f'; filename="{part[2]}"\r\nContent-Type: text/x-test' if len(part) == 3 else ""
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{part[0]}"{filename}\r\n\r\n'
         body += head.encode() + part[1] + b"\r\n"
-    return posted(body + f"--{boundary}--\r\n".encode(), f'multipart/form-data; boundary="{boundary}"', **path)
+    return posted(body + f"--{boundary}--\r\n".encode(), f'multipart/form-data; boundary="{boundary}"', event=event)
 
 
 def items(envelope: Envelope) -> list[tuple[str, bytes]]:
@@ -252,6 +252,19 @@ def test_an_unreal_report_is_kept_as_it_came() -> None:
     assert found.items[0].headers["unreal_user_id"] == "me"
     with pytest.raises(Malformed, match="empty"):
         sentry_attachments.unreal_to_envelope(posted(b""))
+
+
+def test_what_a_client_says_stays_within_a_header_line() -> None:
+    for letter in ("\x01", "\N{GRINNING FACE}"):
+        query = {"sentry_release": letter * 9000, "sentry_environment": letter * 9000, "UserID": letter * 9000}
+        sent = posted(CSP, "application/csp-report", query)
+        named = form(("file", b"x", "\N{GRINNING FACE}" * 900), event=ID)
+        for found in (
+            sentry_security.to_envelope(sent),
+            sentry_attachments.unreal_to_envelope(sent),
+            sentry_attachments.to_envelope(named),
+        ):
+            assert parse(render(found.headers, found.items), header_max_bytes=64 * 1024).items
 
 
 def test_parts_keep_their_bytes_and_names() -> None:
