@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint
 
 from gateway.query import events
 from gateway.query.store import Reader
@@ -13,9 +14,12 @@ from tests.integration.query.archive import FOREIGN, FOREIGN_ORG, ORG, SHOP, Arc
 from tests.integration.query.test_events import asked
 from tests.unit.rows.envelopes import envelope, item
 from tests.unit.rows.records import otlp
-from tests.unit.rows.requests import any_value, logs, span, traces
+from tests.unit.rows.requests import any_value, logs, metrics, span, traces
 
-TABLES = ("spans", "logs", "error_events", "sentry_items", "resources", "events_by_minute", "rejections")
+TABLES = (
+    *("spans", "logs", "metric_points", "error_events", "sentry_items", "attachments", "resources"),
+    *("events_by_minute", "rejections"),
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,7 +31,10 @@ async def stored(archive: Archive) -> None:
         await archive.connection.execute(
             "INSERT INTO rejections VALUES ($1, '1', now(), 'k', 'otlp_logs', 400, 'malformed', 'No.')", environment
         )
-        await archive.store(environment, envelope(item("event", {"event_id": "e" * 32}), item("feedback", {})))
+        metric = Metric(name="m", gauge=Gauge(data_points=[NumberDataPoint(as_int=1)]))
+        await archive.store(environment, otlp(Signal.METRICS, metrics(metric)))
+        sent = item("event", {"event_id": "e" * 32}), item("feedback", {}), item("attachment", b"x", filename="a")
+        await archive.store(environment, envelope(*sent))
 
 
 async def as_reader(connection: Connection, org_id: str | None, sql: str, *arguments: object) -> list[asyncpg.Record]:
@@ -48,6 +55,16 @@ async def test_without_a_predicate_only_rows_of_the_own_organization_are_seen(ar
     assert {row[0] for row in everything} == {SHOP, FOREIGN}
 
 
+async def test_whatever_readers_may_read_has_its_rows_guarded(archive: Archive) -> None:
+    readable = await archive.connection.fetch(
+        "SELECT relname, relrowsecurity FROM pg_class "
+        "WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace = current_schema()::regnamespace "
+        "AND has_table_privilege('axonpush_reader', oid, 'SELECT')"
+    )
+    assert {row["relname"] for row in readable} == set(TABLES)
+    assert all(row["relrowsecurity"] for row in readable)
+
+
 @pytest.mark.parametrize("org_id", [None, "", "nobody"])
 async def test_who_names_no_organization_sees_nothing(archive: Archive, org_id: str | None) -> None:
     assert await as_reader(archive.connection, org_id, "SELECT 1 FROM logs") == []
@@ -57,7 +74,7 @@ async def test_a_foreign_environment_that_is_asked_for_yields_nothing(reader: Re
     page = await events.read(reader, ORG, FOREIGN, asked(), is_redacted=False)
     assert (page.items, page.next) == ([], None)
     own = await events.read(reader, FOREIGN_ORG, FOREIGN, asked(), is_redacted=False)
-    assert len(own.items) == 4
+    assert len(own.items) == 5
 
 
 async def test_readers_have_no_rights_on_leaves_nor_on_the_directory(archive: Archive) -> None:
