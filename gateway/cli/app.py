@@ -23,7 +23,12 @@ def command() -> None:
 @command.command("list")
 @with_client
 def list_apps(client: Client, *, as_json: bool) -> None:
-    """List the apps."""
+    """List the apps.
+
+    \b
+    axonpush app list
+    axonpush app list --json
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
     print_list(client.items("/apps"), _COLUMNS, as_json=as_json)
 
 
@@ -45,7 +50,11 @@ def create(client: Client, *, name: str, slug: str | None, as_json: bool) -> Non
 @click.argument("app")
 @with_client
 def show(client: Client, *, app: str, as_json: bool) -> None:
-    """Show an app by its slug or id."""
+    """Show an app by its slug or id.
+
+    \b
+    axonpush app show my-shop
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_item(client.call("GET", f"/apps/{client.app(app)['id']}"), as_json=as_json)
 
 

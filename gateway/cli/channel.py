@@ -23,7 +23,11 @@ def command() -> None:
 @app_option
 @with_client
 def list_channels(client: Client, *, app_name: str | None, as_json: bool) -> None:
-    """List the channels of an app."""
+    """List the channels of an app.
+
+    \b
+    axonpush channel list --app my-shop
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     app = client.app(app_name)
     print_list(client.items(f"/apps/{app['id']}/channels"), _COLUMNS, as_json=as_json)
 

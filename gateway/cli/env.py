@@ -44,7 +44,12 @@ def command() -> None:
 @app_option
 @with_client
 def list_environments(client: Client, *, app_name: str | None, as_json: bool) -> None:
-    """List the environments of an app."""
+    """List the environments of an app.
+
+    \b
+    axonpush env list
+    axonpush env list --app my-shop --json
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
     app = client.app(app_name)
     print_list(client.items(f"/apps/{app['id']}/environments"), _COLUMNS, as_json=as_json)
 

@@ -50,7 +50,12 @@ def command() -> None:
 @_environment_option
 @with_client
 def list_keys(client: Client, *, app_name: str | None, environment: str | None, as_json: bool) -> None:
-    """List the keys of all apps, of one app, or of one environment."""
+    """List the keys of all apps, of one app, or of one environment.
+
+    \b
+    axonpush key list
+    axonpush key list --app my-shop --environment staging
+    """  # noqa: D301 (\b keeps click from wrapping the examples)
     query: dict[str, str] = {}
     if app_name or environment:
         app = client.app(app_name)
@@ -64,7 +69,11 @@ def list_keys(client: Client, *, app_name: str | None, environment: str | None, 
 @click.argument("key_id", metavar="ID")
 @with_client
 def show(client: Client, *, key_id: str, as_json: bool) -> None:
-    """Show a key, without its text."""
+    """Show a key, without its text.
+
+    \b
+    axonpush key show 01ARZ3NDEKTSV4RRFFQ69G5FAV
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_item(client.call("GET", f"/api-keys/{segment(key_id)}"), as_json=as_json)
 
 

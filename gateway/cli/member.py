@@ -28,7 +28,11 @@ def member_of(client: Client, name: str) -> Item:
 @command.command("list")
 @with_client
 def list_members(client: Client, *, as_json: bool) -> None:
-    """List the members."""
+    """List the members.
+
+    \b
+    axonpush member list
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_list(client.items("/members"), _COLUMNS, as_json=as_json)
 
 
@@ -49,7 +53,11 @@ def add(client: Client, *, email: str, name: str | None, as_json: bool) -> None:
 @click.argument("member")
 @with_client
 def show(client: Client, *, member: str, as_json: bool) -> None:
-    """Show a member by address or id."""
+    """Show a member by address or id.
+
+    \b
+    axonpush member show ann@shop.example
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_item(client.call("GET", f"/members/{member_of(client, member)['id']}"), as_json=as_json)
 
 

@@ -32,7 +32,11 @@ def command() -> None:
 @command.command("list")
 @with_client
 def list_keys(client: Client, *, as_json: bool) -> None:
-    """List the management keys."""
+    """List the management keys.
+
+    \b
+    axonpush mk list
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_list(client.items("/management-keys"), _COLUMNS, as_json=as_json)
 
 
@@ -79,7 +83,11 @@ def create(
 @click.argument("key_id", metavar="ID")
 @with_client
 def show(client: Client, *, key_id: str, as_json: bool) -> None:
-    """Show a management key."""
+    """Show a management key.
+
+    \b
+    axonpush mk show 01ARZ3NDEKTSV4RRFFQ69G5FAV
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_item(client.call("GET", f"/management-keys/{segment(key_id)}"), as_json=as_json)
 
 

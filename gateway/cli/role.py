@@ -48,7 +48,11 @@ def where_of(client: Client, app_name: str | None, tier: str | None, environment
 @command.command("list")
 @with_client
 def list_roles(client: Client, *, as_json: bool) -> None:
-    """List the roles."""
+    """List the roles.
+
+    \b
+    axonpush role list
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_list(client.items("/roles"), _COLUMNS, as_json=as_json)
 
 
@@ -78,7 +82,11 @@ def create(client: Client, *, slug: str, base: str, without: tuple[str, ...], na
 @click.argument("slug")
 @with_client
 def show(client: Client, *, slug: str, as_json: bool) -> None:
-    """Show a role."""
+    """Show a role.
+
+    \b
+    axonpush role show careful
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_item(client.call("GET", f"/roles/{segment(slug)}"), as_json=as_json)
 
 

@@ -102,7 +102,11 @@ def create(
 @click.argument("token_id", metavar="ID")
 @with_client
 def show(client: Client, *, token_id: str, as_json: bool) -> None:
-    """Show a token, without its text."""
+    """Show a token, without its text.
+
+    \b
+    axonpush token show 01ARZ3NDEKTSV4RRFFQ69G5FAV
+    """  # noqa: D301 (\b keeps click from wrapping the example)
     print_item(client.call("GET", f"/public-tokens/{segment(token_id)}"), as_json=as_json)
 
 

@@ -193,3 +193,4 @@ def test_every_command_explains_itself(name: str) -> None:
     ran = CliRunner().invoke(group, [*name.split(), "--help"], prog_name="axonpush")
     assert ran.exit_code == 0
     assert ran.output.startswith(f"Usage: axonpush {name} ")
+    assert f"axonpush {name}" in ran.output.partition("\n")[2]  # an example
