@@ -198,7 +198,15 @@ async def test_an_app_and_a_channel_are_changed(api: Api) -> None:
 async def test_if_match_keeps_two_from_overwriting_each_other(api: Api) -> None:
     app, environment = await staging(api, "Matching")
     key = await api.made("/api-keys", {"appId": app["id"]})
-    for path in (f"/environments/{environment['id']}", f"/apps/{app['id']}", f"/api-keys/{key['id']}"):
+    token = {"channelId": app["defaultChannelId"], "environmentId": environment["id"]}
+    paths = (
+        f"/environments/{environment['id']}",
+        f"/apps/{app['id']}",
+        f"/api-keys/{key['id']}",
+        f"/public-tokens/{(await api.made('/public-tokens', token))['id']}",
+        f"/members/{(await api.made('/members', {'email': 'tag@shop.example', 'name': 'Tag'}))['id']}",
+    )
+    for path in paths:
         seen = dict((await api.reply("GET", path)).headers)["ETag"]
         changed = await api.reply("PATCH", path, {"name": "first"}, {"If-Match": f'"other", {seen}'})
         assert changed.status == 200
@@ -207,6 +215,18 @@ async def test_if_match_keeps_two_from_overwriting_each_other(api: Api) -> None:
         assert (status, problem["type"]) == (412, "urn:axonpush:error:precondition_failed")
         assert (await api.got(path))["name"] == "first"
         assert (await api.call("PATCH", path, {"name": "third"}, {"If-Match": "*"}))[0] == 200
+    policy = f"/environments/{environment['id']}/policy"
+    seen = dict((await api.reply("GET", policy)).headers)["ETag"]
+    for status in (200, 412):
+        assert (await api.call("PATCH", policy, {"overQuota": "accept"}, {"If-Match": seen}))[0] == status
+
+
+async def test_a_channel_that_was_changed_meanwhile_is_not_overwritten(api: Api) -> None:
+    app, _ = await api.app("Matching channels")
+    path = f"/channels/{app['defaultChannelId']}"
+    seen = dict((await api.reply("PATCH", path, {"name": "first"})).headers)["ETag"]
+    assert (await api.call("PATCH", path, {"name": "second"}, {"If-Match": seen}))[0] == 200
+    assert (await api.call("PATCH", path, {"name": "third"}, {"If-Match": seen}))[0] == 412
 
 
 async def test_of_two_at_once_with_one_tag_one_wins(api: Api) -> None:
