@@ -37,6 +37,33 @@ def test_the_store_endpoint_and_an_encoded_channel() -> None:
     assert found.parameters == {"channel": "1"}
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "parameters"),
+    [
+        ("/api/store/", "sentry_store", {}),
+        ("/api/1/security/", "sentry_security", {"channel": "1"}),
+        ("/api/1/csp-report", "sentry_security", {"channel": "1"}),
+        ("/api/1/minidump", "sentry_minidump", {"channel": "1"}),
+        ("/api/1/unreal/ak_x/", "sentry_unreal", {"channel": "1", "key": "ak_x"}),
+        ("/api/1/cron/a%20b/", "sentry_check_in", {"channel": "1", "slug": "a b"}),
+        ("/p//api/1/cron/api/ak_x/", "sentry_check_in", {"channel": "1", "slug": "api", "key": "ak_x"}),
+        ("/api/1/events/ab/attachments/", "sentry_attachments", {"channel": "1", "event": "ab"}),
+        ("/api/1/integration/otlp/v1/logs/", "otlp_logs", {"channel": "1"}),
+    ],
+)
+def test_sentrys_other_endpoints(path: str, name: str, parameters: dict[str, str]) -> None:
+    found = find(path)
+    assert (found.route.name, found.parameters) == (name, parameters)
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/0/organizations/", "/p/api/1/nothing/", "/api/1/integration/otlp/v1/x"])
+def test_what_is_no_endpoint_is_told_in_sentrys_form(path: str) -> None:
+    found = find(path)
+    assert found.route.family is Family.SENTRY
+    with pytest.raises(NotFound, match="/api/<channel>/envelope/"):
+        check_method(found, "POST")
+
+
 @pytest.mark.parametrize("path", ["/apps", "/api-keys", "/apps/x/environments", "/nowhere"])
 def test_everything_else_is_the_control_planes(path: str) -> None:
     assert find(path).route is CONTROL
