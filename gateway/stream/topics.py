@@ -141,8 +141,11 @@ async def _raise_limits(client: AIOKafkaAdminClient, topics: Iterable[str], max_
         return
     described: Any = await client.describe_configs(asked)
     for code, _, _, topic, entries in (found for answer in described for found in answer.resources):
+        if code:
+            _log.warning("The configuration of %s may not be read; see that its %s is %d.", topic, _LIMIT, max_bytes)
+            continue
         values = {name: value for name, value, *_ in entries}
-        if code or int(values[_LIMIT]) >= max_bytes:
+        if int(values[_LIMIT]) >= max_bytes:
             continue
         # Kafka resets whatever is not named here.
         own = {name: value for name, value, _, source, *_ in entries if source == _OWN_CONFIG}
