@@ -40,6 +40,33 @@ SCALARS: dict[int, SearchStrategy[Any]] = {
 }
 
 
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "resourceSpans",
+                    "scope_spans",
+                    "spans",
+                    "traceId",
+                    "attributes",
+                    "key",
+                    "value",
+                    "arrayValue",
+                    "values",
+                ]
+            )
+            | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
 @st.composite
 def messages(draw: DrawFn, descriptor: Descriptor, depth: int = 0) -> Message:
     """Draw a message with any of its fields; ids are valid ones."""
@@ -107,6 +134,33 @@ def test_json_means_what_protobuf_means(signal: Signal, data: st.DataObject, sna
     assert decoded.SerializeToString(deterministic=True) == message.SerializeToString(deterministic=True)
 
 
+def sprinkled(value: Any, descriptor: Any) -> Any:
+    """Add to an object on every level what means nothing: unknown fields, and null for what is absent."""
+    names = {name: field for field in descriptor.fields for name in (field.name, field.json_name)}
+    written: dict[str, Any] = {}
+    for name, item in value.items():
+        inner = names[name].message_type
+        if inner is None:
+            written[name] = item
+        elif isinstance(item, list):
+            written[name] = [sprinkled(each, inner) for each in item]
+        else:
+            written[name] = sprinkled(item, inner)
+    absent = [field for field in descriptor.fields if not {field.name, field.json_name} & set(value)]
+    nulls = {field.json_name: None for field in absent if field.containing_oneof is None}
+    return written | nulls | {"new": {"a": [1.5, None, {}]}, "": True}
+
+
+@pytest.mark.clause("OTLP 8f", "OTLP 8g")
+@pytest.mark.parametrize("signal", SIGNALS)
+@given(data=st.data())
+def test_unknown_fields_and_nulls_mean_nothing_on_any_level(signal: Signal, data: st.DataObject) -> None:
+    message = data.draw(messages(REQUESTS[signal].DESCRIPTOR))
+    written = sprinkled(with_hex_ids(MessageToDict(message), upper=False), message.DESCRIPTOR)
+    decoded = otlp.decode(signal, Format.JSON, json.dumps(written).encode())
+    assert decoded.SerializeToString(deterministic=True) == message.SerializeToString(deterministic=True)
+
+
 @pytest.mark.parametrize("signal", SIGNALS)
 @given(data=st.data())
 def test_both_formats_get_the_same_verdict(signal: Signal, data: st.DataObject) -> None:
@@ -144,33 +198,6 @@ def test_damaged_requests_are_a_value_or_malformed(signal: Signal, payload_forma
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_malformed(signal: Signal, payload_format: Format, body: bytes) -> None:
     check_total(signal, payload_format, body)
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "resourceSpans",
-                    "scope_spans",
-                    "spans",
-                    "traceId",
-                    "attributes",
-                    "key",
-                    "value",
-                    "arrayValue",
-                    "values",
-                ]
-            )
-            | st.text(max_size=3),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=20,
-)
 
 
 @given(value=JSON_VALUES)

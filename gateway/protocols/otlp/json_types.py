@@ -6,7 +6,7 @@ and unknown fields are ignored.
 """
 
 # ruff: noqa: D101 (each class mirrors the protobuf message of its name)
-from typing import Annotated, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from msgspec import Meta, Struct, defstruct, field
 
@@ -95,7 +95,7 @@ class AnyValue(Message):
 
 class ArrayValue(Message):
     values: list[AnyValue] | None = None
-    nesting: int = field(default=0, name="")  # computed, whatever a client writes under the empty name
+    nesting: Any = field(default=0, name="")  # a number, computed whatever a client writes under the empty name
 
     def __post_init__(self) -> None:
         self.nesting = _deeper(self.values or [])
@@ -108,7 +108,7 @@ class KeyValue(Message):
 
 class KeyValueList(Message):
     values: list[KeyValue] | None = None
-    nesting: int = field(default=0, name="")
+    nesting: Any = field(default=0, name="")
 
     def __post_init__(self) -> None:
         self.nesting = _deeper([pair.value for pair in self.values or () if pair.value is not None])
