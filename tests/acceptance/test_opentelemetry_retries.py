@@ -30,7 +30,8 @@ from tests.acceptance.database import wait_until
 from tests.acceptance.sending import send
 from tests.acceptance.stack import App, Stack
 
-pytestmark = pytest.mark.usefixtures("node")
+# The first of them may have to install the packages.
+pytestmark = [pytest.mark.usefixtures("node"), pytest.mark.timeout(400)]
 
 _IN_FLIGHT_MAX_BYTES = 1 << 20
 # Each client sends one request for each signal.
