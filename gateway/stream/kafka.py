@@ -89,8 +89,9 @@ class KafkaPublisher:
     def expect(self, environment_ids: Collection[str]) -> None:
         """See `Publisher.expect`."""
         topics = {topic_of(environment_id) for environment_id in environment_ids}
-        for topic in topics - self._expected:
-            self._producer.client.add_topic(topic)
+        if topics != self._expected:
+            # Those that are gone go from the client too: it would ask for them, and complain, once a minute for ever.
+            self._producer.client.set_topics(topics)
         self._expected = topics
 
     async def check(self) -> None:

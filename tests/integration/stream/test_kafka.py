@@ -115,6 +115,24 @@ async def test_a_topic_that_is_not_there_is_unavailable_in_time(kafka_bootstrap:
             await publisher.publish(new_ulid(now_ns()), record(b"lost"))
 
 
+async def test_a_topic_that_is_gone_is_asked_for_no_more(
+    kafka_bootstrap: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    topics = KafkaTopics(kafka)
+    async with publishing(kafka) as publisher, environment(kafka) as gone, environment(kafka) as kept:
+        publisher.expect([gone, kept])
+        await publisher.publish(gone, record(b"x"))
+        await topics.delete([topic_of(gone)])
+        publisher.expect([kept])
+        await publisher.check()
+        await publisher.publish(kept, record(b"y"))
+        publisher.expect([])
+        await publisher.check()
+    await topics.close()
+    assert [each.getMessage() for each in caplog.records if topic_of(gone) in each.getMessage()] == []
+
+
 async def test_a_broker_that_is_not_there_is_named() -> None:
     kafka = Kafka(bootstrap="127.0.0.1:1", publish_timeout_seconds=1)
     with pytest.raises(StreamUnavailable, match=r"127\.0\.0\.1:1"):
