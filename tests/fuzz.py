@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "property"
-OPTIONS = ("-x", "-q", "--timeout=0", "--hypothesis-profile=fuzz", "--hypothesis-show-statistics")
+OPTIONS = ("-x", "--timeout=0", "--hypothesis-profile=fuzz", "--hypothesis-show-statistics")
 # A file that is cut off by the end of the time has been tried only in part.
 _LEAST_SECONDS = 1.0
-_EXAMPLES = re.compile(r"(\d+) passing examples")
+_EXAMPLES = re.compile(r"(\d+) passing, ")
 
 
 def main() -> int:
