@@ -22,11 +22,11 @@ _JSON_GROWTH = 6
 # Attributes that are looked at, some tenths of a second: of what is cut behind them nothing is told.
 _LOOKS_MAX_COUNT = 100_000
 _KEY_SHOWN_MAX_CHARACTERS = 80
-_CONTAINER_TAGS = (b"\x2a", b"\x32")  # of AnyValue.array_value and .kvlist_value
+_ARRAY_TAG, _MAP_TAG = b"\x2a", b"\x32"  # of AnyValue.array_value and .kvlist_value
 _JSON_CONTAINERS = (b'"arrayValue"', b'"array_value"', b'"kvlistValue"', b'"kvlist_value"')
 _SMALL_JSON_BYTES = 16 * 1024
 _KEY_VALUE_VALUE = 2  # the number of KeyValue.value
-_JSON_CONTAINER_TAGS = (b"\x2a", b"\x32")  # of AnyValue.array_value and .kvlist_value
+_JSON_ARRAY_TAG, _MAP_TAG = b"\x2a", b"\x32"  # of AnyValue.array_value and .kvlist_value
 _CONTAINERS = (b'"arrayValue"', b'"array_value"', b'"kvlistValue"', b'"kvlist_value"')
 
 
@@ -37,7 +37,7 @@ def may_be_cut_of_message(data: bytes, items: Sequence[Any], limits: Limits) -> 
     if size_bytes > limits.attribute_max_bytes:
         return True
     if size_bytes <= large_bytes:
-        return sum(map(data.count, _CONTAINER_TAGS)) > limits.nesting_max_depth
+        return data.count(_ARRAY_TAG) + data.count(_MAP_TAG) > limits.nesting_max_depth
     return size_bytes > large_bytes * len(items)
 
 
