@@ -22,11 +22,13 @@ _JSON_GROWTH = 6
 # Attributes that are looked at, some tenths of a second: of what is cut behind them nothing is told.
 _LOOKS_MAX_COUNT = 100_000
 _KEY_SHOWN_MAX_CHARACTERS = 80
-_ARRAY_TAG, _MAP_TAG = b"\x2a", b"\x32"  # of AnyValue.array_value and .kvlist_value
+_ARRAY_TAG = b"\x2a"  # of AnyValue.array_value
+_MAP_TAG = b"\x32"  # of AnyValue.kvlist_value
 _JSON_CONTAINERS = (b'"arrayValue"', b'"array_value"', b'"kvlistValue"', b'"kvlist_value"')
 _SMALL_JSON_BYTES = 16 * 1024
 _KEY_VALUE_VALUE = 2  # the number of KeyValue.value
-_JSON_ARRAY_TAG, _MAP_TAG = b"\x2a", b"\x32"  # of AnyValue.array_value and .kvlist_value
+_JSON_ARRAY_TAG = b"\x2a"  # of AnyValue.array_value
+_MAP_TAG = b"\x32"  # of AnyValue.kvlist_value
 _CONTAINERS = (b'"arrayValue"', b'"array_value"', b'"kvlistValue"', b'"kvlist_value"')
 
 
