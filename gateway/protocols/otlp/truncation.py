@@ -27,9 +27,6 @@ _MAP_TAG = b"\x32"  # of AnyValue.kvlist_value
 _JSON_CONTAINERS = (b'"arrayValue"', b'"array_value"', b'"kvlistValue"', b'"kvlist_value"')
 _SMALL_JSON_BYTES = 16 * 1024
 _KEY_VALUE_VALUE = 2  # the number of KeyValue.value
-_JSON_ARRAY_TAG = b"\x2a"  # of AnyValue.array_value
-_MAP_TAG = b"\x32"  # of AnyValue.kvlist_value
-_CONTAINERS = (b'"arrayValue"', b'"array_value"', b'"kvlistValue"', b'"kvlist_value"')
 
 
 def may_be_cut_of_message(data: bytes, items: Sequence[Any], limits: Limits) -> bool:
