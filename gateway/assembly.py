@@ -9,18 +9,20 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 import msgspec
 
 from consumers import worker
-from gateway.control import handling, reaper, seed
+from gateway.control import seed
+from gateway.control.calling import handling
+from gateway.control.removal import reaper
 from gateway.control.service import Service
 from gateway.control.store import Store
-from gateway.edge.account import Account
+from gateway.edge.accounting.account import Account
+from gateway.edge.accounting.ledger import Ledger
+from gateway.edge.accounting.limits import Limits
+from gateway.edge.accounting.lives import Lives
+from gateway.edge.accounting.reporting import Reporter
+from gateway.edge.accounting.usage import Usage
 from gateway.edge.app import Edge
 from gateway.edge.ingest import Ingest
-from gateway.edge.ledger import Ledger
-from gateway.edge.limits import Limits
-from gateway.edge.lives import Lives
 from gateway.edge.readiness import Readiness
-from gateway.edge.reporting import Reporter
-from gateway.edge.usage import Usage
 from gateway.identity.directory import Directory
 from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers, parse_peppers

@@ -6,12 +6,14 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from msgspec import Struct
 
-from consumers.rows import envelopes, logs, metrics, sentry, spans, wire
 from consumers.rows.encoder import Encoder
-from consumers.rows.envelopes import EventKey
+from consumers.rows.otlp import logs, metrics, spans, wire
+from consumers.rows.sentry import envelopes, items_to_tables
+from consumers.rows.sentry.envelopes import EventKey
 from consumers.rows.tables import Rows
-from gateway.protocols import envelope, otlp
+from gateway.protocols import otlp
 from gateway.protocols.body import Codec, inflate
+from gateway.protocols.sentry import envelope
 from gateway.runtime.settings import Limits
 from schemas.errors import PoisonRecord, Rejected
 from schemas.record import Record
@@ -79,7 +81,7 @@ def pack(decoded: Decoded, into: Rows, fresh: set[EventKey]) -> None:
     unseen = {key for key in decoded.events if key in fresh}
     try:
         if record.signal is Signal.SENTRY:
-            sentry.pack(decoded.payload, record, encoder, own, unseen)
+            items_to_tables.pack(decoded.payload, record, encoder, own, unseen)
         else:
             _PACK_OTLP[record.signal](decoded.payload, record, encoder, own)
     except (DecodeError, ValueError, struct.error) as error:

@@ -4,7 +4,7 @@ import click
 
 from gateway.cli.client import Client, app_option, given, segment, with_client
 from gateway.cli.printing import print_item, print_list
-from gateway.control.approval_types import Action, State
+from gateway.control.guarding.approval_types import Action, State
 
 _COLUMNS = {
     "id": "id",

@@ -67,8 +67,8 @@ def verify(client: Client, *, head: str | None, as_json: bool) -> None:
     axonpush audit verify
     axonpush audit verify --head 120:5f0c...
     """  # noqa: D301 (\b keeps click from wrapping the examples)
-    from gateway.control.access_types import AuditEntry, AuditHead
-    from gateway.control.chain import fault_of
+    from gateway.control.guarding.chain import fault_of
+    from gateway.control.roles.access_types import AuditEntry, AuditHead
 
     # The end first: what is written meanwhile stands behind it.
     end = msgspec.convert(client.call("GET", "/audit/head"), AuditHead)

@@ -67,8 +67,8 @@ def command(settings: Settings, origins: dict[str, str], *, as_json: bool, docs:
 
 def description() -> bytes:
     """Write docs/openapi.json."""
-    from gateway.control.calls import CALLS
-    from gateway.control.openapi import write
+    from gateway.control.calling.calls import CALLS
+    from gateway.control.calling.openapi import write
 
     return write(CALLS)
 

@@ -8,7 +8,7 @@ from gateway.cli.client import Client, app_option, segment, with_client
 from gateway.cli.confirming import print_done
 from gateway.cli.member import member_of
 from gateway.cli.printing import print_item, print_list
-from gateway.control.permissions import Permission
+from gateway.control.roles.permissions import Permission
 from schemas.errors import Unprocessable
 
 _COLUMNS = {"slug": "slug", "name": "name", "base": "base", "without": "without", "built in": "isBuiltIn"}

@@ -3,9 +3,12 @@
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from gateway.control import access, channels, confirmation, environments, lookup
-from gateway.control.paging import bounds_of, page_of
-from gateway.control.permissions import Permission, Place
+from gateway.control import channels, lookup
+from gateway.control.calling.paging import bounds_of, page_of
+from gateway.control.environments import environments
+from gateway.control.guarding import confirmation
+from gateway.control.roles import access
+from gateway.control.roles.permissions import Permission, Place
 from gateway.control.service import Principal, Service, slug_from
 from gateway.control.types import (
     App,

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
-from gateway.control import access, confirmation, lookup
-from gateway.control.confirmation import Impact
-from gateway.control.paging import bounds_of, page_of
-from gateway.control.permissions import Permission, Place
+from gateway.control import lookup
+from gateway.control.calling.paging import bounds_of, page_of
+from gateway.control.guarding import confirmation
+from gateway.control.guarding.confirmation import Impact
+from gateway.control.roles import access
+from gateway.control.roles.permissions import Permission, Place
 from gateway.control.service import Principal, Service, slug_from
 from gateway.control.store import Queries
 from gateway.control.types import App, Channel, CreateChannel, Environment, Page, PageQuery, UpdateChannel

@@ -4,9 +4,9 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from gateway.control import access
-from gateway.control.credential_types import ApiKey, PublicToken
-from gateway.control.permissions import Permission
+from gateway.control.credentials.credential_types import ApiKey, PublicToken
+from gateway.control.roles import access
+from gateway.control.roles.permissions import Permission
 from gateway.control.service import Principal, Service
 from gateway.control.types import App, Channel, Environment
 from schemas.errors import NotFound

@@ -4,10 +4,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from gateway.control import apps, environments, minting, roles
-from gateway.control.access_types import RoleBinding
-from gateway.control.paging import bounds_of
-from gateway.control.permissions import Base, Scope
+from gateway.control import apps
+from gateway.control.calling.paging import bounds_of
+from gateway.control.credentials import minting
+from gateway.control.environments import environments
+from gateway.control.roles import roles
+from gateway.control.roles.access_types import RoleBinding
+from gateway.control.roles.permissions import Base, Scope
 from gateway.control.service import Principal, Service, system
 from gateway.control.types import App, CreateApp, Environment, PageQuery
 from gateway.identity.tokens import hint_of, parse, verify

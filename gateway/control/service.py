@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from gateway.control.permissions import Base, Binding, Scope
+from gateway.control.calling.requests import Request
 from gateway.control.ports import Archive
-from gateway.control.requests import Request
+from gateway.control.roles.permissions import Base, Binding, Scope
 from gateway.control.store import Queries
 from gateway.identity.tokens import Peppers
 from gateway.runtime.clock import Clock

@@ -1,9 +1,10 @@
-"""The control plane's store: runs the named queries of `queries.sql` and answers structs."""
+"""The control plane's store: runs the named queries of its `.sql` files and answers structs."""
 
 import re
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import asyncpg
@@ -18,13 +19,20 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def _read_queries() -> dict[str, str]:
-    """Read the `.sql` files beside this module: each query stands below a line `-- name: …`."""
+    """Read the `.sql` files of the control plane's rooms: each query stands below a line `-- name: …`."""
     found: dict[str, str] = {}
-    for file in files("gateway.control").iterdir():
-        if file.name.endswith(".sql"):
-            parts = _NAME.split(file.read_text(encoding="utf-8"))
-            found |= dict(zip(parts[1::2], (sql.strip() for sql in parts[2::2]), strict=True))
+    for file in _sql_files(files("gateway.control")):
+        parts = _NAME.split(file.read_text(encoding="utf-8"))
+        found |= dict(zip(parts[1::2], (sql.strip() for sql in parts[2::2]), strict=True))
     return found
+
+
+def _sql_files(folder: Traversable) -> Generator[Traversable]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sql_files(entry)
+        elif entry.name.endswith(".sql"):
+            yield entry
 
 
 # Read with the module: the event loop must not wait for a file.

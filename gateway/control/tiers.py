@@ -1,6 +1,6 @@
 """The rules of tiers: the organization's own environments, to each of which environments of its apps belong."""
 
-from gateway.control import access
+from gateway.control.roles import access
 from gateway.control.service import Principal, Service
 from gateway.control.types import Answer, Page, PageQuery
 

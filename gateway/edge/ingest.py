@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 from msgspec import structs
 
-from gateway.edge.account import Account
+from gateway.edge.accounting.account import Account
+from gateway.edge.accounting.category_limits import Passed
 from gateway.edge.admission import Admission, Hold
-from gateway.edge.category_limits import Passed
 from gateway.edge.exchange import Exchange
 from gateway.edge.proxies import Proxies
 from gateway.edge.reading import read_body
@@ -16,9 +16,9 @@ from gateway.identity.directory import Directory
 from gateway.identity.resolution import Asked
 from gateway.identity.tokens import parse
 from gateway.protocols.body import Codec, inflate
-from gateway.protocols.envelope import Item
 from gateway.protocols.parts import Part, Sizes
-from gateway.protocols.sentry_limits import ItemLimits
+from gateway.protocols.sentry.envelope import Item
+from gateway.protocols.sentry.item_limits import ItemLimits
 from gateway.runtime import metrics
 from gateway.runtime.clock import Clock
 from gateway.runtime.ids import new_ingest_id

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from gateway.protocols.body import ACCEPT_ENCODING, UNSUPPORTED_ENCODING
 from gateway.protocols.otlp.verdict import Verdict
-from gateway.protocols.sentry_categories import LIMITABLE, announced_as
-from gateway.protocols.sentry_quotas import RATE_LIMITS_HEADER, CategoriesLimited, Limited, rate_limits
+from gateway.protocols.sentry.categories import LIMITABLE, announced_as
+from gateway.protocols.sentry.quotas import RATE_LIMITS_HEADER, CategoriesLimited, Limited, rate_limits
 from schemas import errors
 from schemas.errors import Deferred, GatewayError, MethodNotAllowed, RateLimited
 from schemas.signals import Format, Signal

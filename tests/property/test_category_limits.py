@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.category_limits import CategoryLimits, Passed
-from gateway.protocols.envelope import Item
+from gateway.edge.accounting.category_limits import CategoryLimits, Passed
 from gateway.protocols.replies import sentry_error
-from gateway.protocols.sentry_categories import CATEGORIES, LIMITABLE, categories_of
-from gateway.protocols.sentry_quotas import CategoriesLimited, Limited, rate_limits
+from gateway.protocols.sentry.categories import CATEGORIES, LIMITABLE, categories_of
+from gateway.protocols.sentry.envelope import Item
+from gateway.protocols.sentry.quotas import CategoriesLimited, Limited, rate_limits
 from schemas.environment import CategoryLimit, Environment
 from schemas.errors import RateLimited
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.edge.gcra import Flow, Gcra
-from gateway.edge.limits import Amount, Limits
-from gateway.edge.usage import Usage, Used
+from gateway.edge.accounting.gcra import Flow, Gcra
+from gateway.edge.accounting.limits import Amount, Limits
+from gateway.edge.accounting.usage import Usage, Used
 from schemas.environment import Credential, Environment, Kind, MonthlyQuota, OverQuota, Rate
 from schemas.errors import RateLimited
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.control.previews import slug_of_ref
+from gateway.control.environments.previews import slug_of_ref
 
 SLUG = re.compile(r"[a-z0-9-]{1,40}")
 REFS = st.text(min_size=1, max_size=200) | st.text("ab-/#", min_size=1, max_size=200)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocols.envelope import Envelope, Item, parse
-from gateway.protocols.envelope_split import split
 from gateway.protocols.parts import Part, Sizes
+from gateway.protocols.sentry.envelope import Envelope, Item, parse
+from gateway.protocols.sentry.split import split
 from tests.property.test_protocols_sentry import HEADERS, TEXTS
 
 SIZES = Sizes(record_max_bytes=2000, item_max_bytes=4000, value_max_bytes=5000)

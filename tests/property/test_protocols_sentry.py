@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.protocols.envelope import Item, dsn_of, event_id_of, parse, render
-from gateway.protocols.sentry_posted import Posted
-from gateway.protocols.sentry_store import to_envelope
+from gateway.protocols.sentry.envelope import Item, dsn_of, event_id_of, parse, render
+from gateway.protocols.sentry.posted import Posted
+from gateway.protocols.sentry.store import to_envelope
 from gateway.protocols.text import mend_surrogates, read_json
 from schemas.errors import Malformed, PayloadTooLarge
 

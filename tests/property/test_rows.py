@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import COLUMNS, Rows
-from gateway.protocols.envelope import event_id_of, parse
+from gateway.protocols.sentry.envelope import event_id_of, parse
 from gateway.runtime.settings import Limits
 from schemas.errors import PoisonRecord
 from schemas.record import Record

@@ -8,27 +8,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.edge.routes import find
-from gateway.protocols import (
-    sentry_attachments,
-    sentry_cron,
-    sentry_minidump,
-    sentry_security,
-    sentry_store,
-)
-from gateway.protocols.envelope import Envelope, Item, event_id_of, ignored_headers, parse, render
-from gateway.protocols.sentry_limits import ItemLimits
-from gateway.protocols.sentry_multipart import parts_of
-from gateway.protocols.sentry_posted import Posted
+from gateway.protocols.sentry import attachments, cron, minidump, security, store
+from gateway.protocols.sentry.envelope import Envelope, Item, event_id_of, ignored_headers, parse, render
+from gateway.protocols.sentry.item_limits import ItemLimits
+from gateway.protocols.sentry.multipart_form import parts_of
+from gateway.protocols.sentry.posted import Posted
 from gateway.runtime.settings import Limits
 from schemas.errors import Malformed, PayloadTooLarge, UnsupportedMedia
 
 ENDPOINTS: tuple[Callable[[Posted], Envelope], ...] = (
-    sentry_store.to_envelope,
-    sentry_security.to_envelope,
-    sentry_cron.to_envelope,
-    sentry_minidump.to_envelope,
-    sentry_attachments.to_envelope,
-    sentry_attachments.unreal_to_envelope,
+    store.to_envelope,
+    security.to_envelope,
+    cron.to_envelope,
+    minidump.to_envelope,
+    attachments.to_envelope,
+    attachments.unreal_to_envelope,
 )
 # Bytes and texts that look like what is sent go further than random ones.
 PIECES = st.sampled_from(

@@ -10,21 +10,12 @@ from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
 from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, SECURITY, STORE, UNREAL
 from gateway.identity.credentials import project_of, sentry_key, with_dsn
-from gateway.protocols import (
-    envelope,
-    envelope_split,
-    sentry_attachments,
-    sentry_cron,
-    sentry_minidump,
-    sentry_replies,
-    sentry_security,
-    sentry_store,
-)
 from gateway.protocols.body import Codec, codec_of
-from gateway.protocols.envelope import Envelope, Item
 from gateway.protocols.replies import Reply, sentry_error, sentry_success
-from gateway.protocols.sentry_posted import Posted
-from gateway.protocols.sentry_quotas import RATE_LIMITS_HEADER
+from gateway.protocols.sentry import attachments, cron, endpoint_replies, envelope, minidump, security, split, store
+from gateway.protocols.sentry.envelope import Envelope, Item
+from gateway.protocols.sentry.posted import Posted
+from gateway.protocols.sentry.quotas import RATE_LIMITS_HEADER
 from gateway.runtime import metrics
 from schemas.errors import GatewayError, Malformed, PayloadTooLarge, RateLimited
 from schemas.signals import Format, Signal
@@ -45,15 +36,15 @@ class Endpoint(Struct, frozen=True):
 
 
 _ENVELOPE = Endpoint(None, sentry_success)
-_PIXEL = Endpoint(sentry_store.to_envelope, lambda _: sentry_replies.PIXEL)
+_PIXEL = Endpoint(store.to_envelope, lambda _: endpoint_replies.PIXEL)
 _ENDPOINTS = {
     ENVELOPE.name: _ENVELOPE,
-    STORE.name: Endpoint(sentry_store.to_envelope, sentry_success),
-    SECURITY.name: Endpoint(sentry_security.to_envelope, lambda _: sentry_replies.EMPTY),
-    MINIDUMP.name: Endpoint(sentry_minidump.to_envelope, sentry_replies.text_id, is_never_limited=True),
-    UNREAL.name: Endpoint(sentry_attachments.unreal_to_envelope, sentry_replies.text_id, is_never_limited=True),
-    CHECK_IN.name: Endpoint(sentry_cron.to_envelope, lambda _: sentry_replies.ACCEPTED, is_never_limited=True),
-    ATTACHMENTS.name: Endpoint(sentry_attachments.to_envelope, lambda _: sentry_replies.CREATED),
+    STORE.name: Endpoint(store.to_envelope, sentry_success),
+    SECURITY.name: Endpoint(security.to_envelope, lambda _: endpoint_replies.EMPTY),
+    MINIDUMP.name: Endpoint(minidump.to_envelope, endpoint_replies.text_id, is_never_limited=True),
+    UNREAL.name: Endpoint(attachments.unreal_to_envelope, endpoint_replies.text_id, is_never_limited=True),
+    CHECK_IN.name: Endpoint(cron.to_envelope, lambda _: endpoint_replies.ACCEPTED, is_never_limited=True),
+    ATTACHMENTS.name: Endpoint(attachments.to_envelope, lambda _: endpoint_replies.CREATED),
 }
 
 
@@ -91,7 +82,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
             kept = Envelope(parsed.headers, passed.items)
             if endpoint.to_envelope is None and len(passed.items) == items_count:
                 is_large = ingest.is_larger_than_a_record(body, data, codec)
-            elif not (is_large := envelope_split.is_large(kept, ingest.sizes)):
+            elif not (is_large := split.is_large(kept, ingest.sizes)):
                 data, codec = envelope.render(kept.headers, kept.items), Codec.IDENTITY
             if not is_large:
                 ingest_id = await ingest.publish(
@@ -99,7 +90,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
                 )
             else:
                 del body, data  # the items hold all that matters of them
-                parts = envelope_split.split(kept, ingest.sizes, whole_max_bytes=ingest.limits.event_max_bytes)
+                parts = split.split(kept, ingest.sizes, whole_max_bytes=ingest.limits.event_max_bytes)
                 ingest_id = await ingest.publish_parts(exchange, resolution, Signal.SENTRY, Format.ENVELOPE, parts)
             if envelope.needs_event_id(parsed):
                 # The worker takes the ingest id too where an event has none.

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
-from gateway.control.calls import match
-from gateway.control.handling import handle
+from gateway.control.calling.calls import match
+from gateway.control.calling.handling import handle
 from gateway.control.service import Service
 from gateway.protocols.replies import Reply
 

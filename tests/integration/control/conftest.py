@@ -8,9 +8,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from msgspec import Struct
 
-from gateway.control import management_keys
-from gateway.control.access_types import CreateManagementKey
-from gateway.control.handling import answer
+from gateway.control.calling.handling import answer
+from gateway.control.credentials import management_keys
+from gateway.control.roles.access_types import CreateManagementKey
 from gateway.control.seed import Seeded, SeedSecrets, seed
 from gateway.control.service import Service, system
 from gateway.control.store import Store

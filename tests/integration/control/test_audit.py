@@ -6,8 +6,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from gateway.control.access_types import AuditEntry, AuditHead
-from gateway.control.chain import fault_of
+from gateway.control.guarding.chain import fault_of
+from gateway.control.roles.access_types import AuditEntry, AuditHead
 from gateway.control.service import Service
 from tests.integration.control.api import Api, Item
 

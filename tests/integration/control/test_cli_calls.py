@@ -16,8 +16,8 @@ from msgspec import Struct, structs
 
 from gateway.cli.client import CallFailed
 from gateway.cli.main import COMMANDS, group
-from gateway.control.calls import CALLS, match
-from gateway.control.handling import answer
+from gateway.control.calling.calls import CALLS, match
+from gateway.control.calling.handling import answer
 from gateway.control.seed import Seeded
 from gateway.control.service import Service
 

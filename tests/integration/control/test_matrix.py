@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from msgspec import Struct, structs
 
-from gateway.control import environments
-from gateway.control.call import Call
-from gateway.control.calls import CALLS
-from gateway.control.permissions import Permission
+from gateway.control.calling.call import Call
+from gateway.control.calling.calls import CALLS
+from gateway.control.environments import environments
+from gateway.control.roles.permissions import Permission
 from gateway.control.service import system
 from gateway.control.types import CreateEnvironment
 from gateway.runtime.ids import new_ulid

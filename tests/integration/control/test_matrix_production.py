@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from gateway.control.call import Call
-from gateway.control.calls import CALLS
+from gateway.control.calling.call import Call
+from gateway.control.calling.calls import CALLS
 from tests.integration.control.api import Api, Item
 from tests.integration.control.test_matrix import name_of
 

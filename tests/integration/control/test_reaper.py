@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import structs
 
-from gateway.control import outdated, reaper
+from gateway.control.removal import outdated, reaper
 from gateway.control.store import Store
 from gateway.runtime import postgres
 from gateway.runtime.settings import Database, Kafka, Reaper

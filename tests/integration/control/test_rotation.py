@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.edge.ledger import Ledger
-from gateway.edge.usage import Used
+from gateway.edge.accounting.ledger import Ledger
+from gateway.edge.accounting.usage import Used
 from gateway.runtime.clock import now_ns
 from gateway.runtime.postgres import open_pool
 from gateway.runtime.settings import Database

@@ -22,8 +22,8 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from gateway.control.calls import CALLS
-from gateway.control.openapi import write
+from gateway.control.calling.calls import CALLS
+from gateway.control.calling.openapi import write
 from tests.acceptance.sending import send
 from tests.acceptance.stack import App, Control
 from tests.integration.edge.world import World

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.edge.account import Account
-from gateway.edge.ledger import Ledger
-from gateway.edge.limits import Limits, month_of
-from gateway.edge.lives import Lives
-from gateway.edge.reporting import Reporter
-from gateway.edge.usage import Usage, Used
+from gateway.edge.accounting.account import Account
+from gateway.edge.accounting.ledger import Ledger
+from gateway.edge.accounting.limits import Limits, month_of
+from gateway.edge.accounting.lives import Lives
+from gateway.edge.accounting.reporting import Reporter
+from gateway.edge.accounting.usage import Usage, Used
 from gateway.identity.directory import Directory
 from gateway.identity.postgres import PostgresSource
 from gateway.identity.tokens import Peppers

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from gateway.edge.ledger import Ledger
-from gateway.edge.rejections import Rejection
+from gateway.edge.accounting.ledger import Ledger
+from gateway.edge.accounting.rejections import Rejection
 from gateway.identity.tokens import mint
 from gateway.runtime import postgres
 from gateway.runtime.clock import now_ns

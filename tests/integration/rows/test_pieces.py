@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import Rows
-from gateway.protocols.envelope import parse
-from gateway.protocols.envelope_split import split
 from gateway.protocols.parts import Sizes
+from gateway.protocols.sentry.envelope import parse
+from gateway.protocols.sentry.split import split
 from gateway.runtime.settings import Limits
 from schemas.record import Record, headers_of, record_of
 from tests.integration.rows.leaf import Leaf

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from gateway.protocols import sentry_attachments, sentry_cron, sentry_minidump, sentry_security
-from gateway.protocols.envelope import Envelope, render
-from gateway.protocols.sentry_posted import Posted
+from gateway.protocols.sentry import attachments, cron, minidump, security
+from gateway.protocols.sentry.envelope import Envelope, render
+from gateway.protocols.sentry.posted import Posted
 from schemas.record import Record
 from schemas.signals import Format, Signal
 from tests.integration.rows.leaf import Leaf
@@ -36,7 +36,7 @@ def record(envelope: Envelope) -> Record:
 async def test_a_minidump_is_an_event_and_its_attachments(leaf: Leaf) -> None:
     event = json.dumps({"event_id": EVENT_ID, "release": "game@1", "tags": {"gpu": "x"}}).encode()
     body = part("upload_file_minidump", DUMP, "crash.dmp") + part("sentry", event) + part("log", b"", "game.log")
-    await leaf.store(record(sentry_minidump.to_envelope(posted(body + b"--xyz--", FORM))))
+    await leaf.store(record(minidump.to_envelope(posted(body + b"--xyz--", FORM))))
     (row,) = await leaf.read("error_events")
     assert row["event_id"].hex == EVENT_ID
     assert (row["release"], row["platform"], row["level"], row["type"]) == ("game@1", "native", "fatal", "Minidump")
@@ -50,7 +50,7 @@ async def test_a_minidump_is_an_event_and_its_attachments(leaf: Leaf) -> None:
 @pytest.mark.clause("Sentry 13b")
 async def test_attachments_belong_to_the_event_that_the_path_names(leaf: Leaf) -> None:
     body = part("file", DUMP, "a.bin") + b"--xyz--"
-    await leaf.store(record(sentry_attachments.to_envelope(posted(body, FORM, event=EVENT_ID))))
+    await leaf.store(record(attachments.to_envelope(posted(body, FORM, event=EVENT_ID))))
     (row,) = await leaf.read("attachments")
     assert (row["event_id"].hex, row["filename"], row["data"]) == (EVENT_ID, "a.bin", DUMP)
 
@@ -60,9 +60,9 @@ async def test_reports_and_check_ins_are_kept_as_they_came(leaf: Leaf) -> None:
     csp = b'{"csp-report":{"document-uri":"https://shop.example/"}}'
     query = {"sentry_release": "shop@1", "sentry_environment": "qa"}
     envelopes = [
-        sentry_security.to_envelope(posted(csp, "application/csp-report", query)),
-        sentry_attachments.unreal_to_envelope(posted(DUMP)),
-        sentry_cron.to_envelope(posted(b"", "", {"status": "ok", "duration": "2"}, slug="nightly")),
+        security.to_envelope(posted(csp, "application/csp-report", query)),
+        attachments.unreal_to_envelope(posted(DUMP)),
+        cron.to_envelope(posted(b"", "", {"status": "ok", "duration": "2"}, slug="nightly")),
     ]
     items = [item for envelope in envelopes for item in envelope.items]
     await leaf.store(record(Envelope({}, items)))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from consumers.rows.sentry_items import CHUNK_BYTES
+from consumers.rows.sentry.items import CHUNK_BYTES
 from tests.integration.rows.leaf import Leaf, moment
 from tests.unit.rows.envelopes import EVENT_ID, envelope, item
 from tests.unit.rows.records import RECEIVED_NS

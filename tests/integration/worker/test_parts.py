@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from gateway.protocols import otlp
-from gateway.protocols.envelope import Envelope, Item
-from gateway.protocols.envelope_split import split
 from gateway.protocols.parts import Part, Sizes
+from gateway.protocols.sentry.envelope import Envelope, Item
+from gateway.protocols.sentry.split import split
 from schemas.record import Record
 from schemas.signals import Format, Signal
 from tests.integration.worker.world import World, record_of_bytes, span_request

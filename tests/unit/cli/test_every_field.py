@@ -6,8 +6,8 @@ import click
 import pytest
 
 from gateway.cli.main import COMMANDS
-from gateway.control.call import Call
-from gateway.control.calls import CALLS
+from gateway.control.calling.call import Call
+from gateway.control.calling.calls import CALLS
 from gateway.control.types import Input, PageQuery
 
 COMMAND_OF = {

@@ -4,8 +4,8 @@ from typing import get_type_hints
 
 import pytest
 
-from gateway.control.call import Call
-from gateway.control.calls import CALLS, match
+from gateway.control.calling.call import Call
+from gateway.control.calling.calls import CALLS, match
 from schemas.errors import MethodNotAllowed, NotFound
 
 PARAMETERS = {

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw, Struct, structs
 
-from gateway.control.access_types import AuditEntry, AuditHead
-from gateway.control.chain import START, diff_of, fault_of, sealed
+from gateway.control.guarding.chain import START, diff_of, fault_of, sealed
+from gateway.control.roles.access_types import AuditEntry, AuditHead
 
 MOMENTS = st.integers(0, 2**52).map(lambda us: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us))
 ENTRIES = st.builds(

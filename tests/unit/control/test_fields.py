@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.control.access_types import CreateMember, CreateRole
-from gateway.control.credential_types import (
+from gateway.control.calling.reading import read_body, read_parameter, read_path, read_query
+from gateway.control.credentials.credential_types import (
     ApiKeyQuery,
     CreateApiKey,
     CreatePublicToken,
     PublicTokenQuery,
     UpdateApiKey,
 )
-from gateway.control.limit_types import UpdatePolicy
-from gateway.control.reading import read_body, read_parameter, read_path, read_query
+from gateway.control.environments.limit_types import UpdatePolicy
+from gateway.control.roles.access_types import CreateMember, CreateRole
 from gateway.control.types import CreateApp, CreateChannel, CreateEnvironment, Input, PageQuery
 from schemas.errors import Malformed, NotFound, Unprocessable
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.control.call import Call
-from gateway.control.calls import CALLS
-from gateway.control.openapi import write
+from gateway.control.calling.call import Call
+from gateway.control.calling.calls import CALLS
+from gateway.control.calling.openapi import write
 
 DOCUMENT: dict[str, Any] = json.loads(write(CALLS))
 SCHEMAS = DOCUMENT["components"]["schemas"]

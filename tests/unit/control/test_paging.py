@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from gateway.control.paging import bounds_of, page_of
+from gateway.control.calling.paging import bounds_of, page_of
 from gateway.control.types import PageQuery
 from schemas.errors import Unprocessable
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.control.permissions import (
+from gateway.control.roles.permissions import (
     ROLES,
     Base,
     Binding,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.edge.lives import Lives
-from gateway.edge.usage import Usage, Used
+from gateway.edge.accounting.lives import Lives
+from gateway.edge.accounting.usage import Usage, Used
 from schemas.environment import Environment
 
 S = 1_000_000_000

@@ -1,6 +1,6 @@
 """The ring of refused requests: bounded, the newest stay, and nothing that looks like a key."""
 
-from gateway.edge.rejections import Rejections
+from gateway.edge.accounting.rejections import Rejections
 
 CALLER = ("environment", "credential")
 

@@ -1,6 +1,6 @@
 """Usage: counted by environment, key and minute, and answered once."""
 
-from gateway.edge.usage import Usage, Used
+from gateway.edge.accounting.usage import Usage, Used
 
 MINUTE_NS = 60_000_000_000
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.protocols.envelope import (
+from gateway.protocols.sentry.envelope import (
     Dsn,
     Envelope,
     Item,

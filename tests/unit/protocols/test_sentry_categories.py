@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.protocols.sentry_categories import CATEGORIES, categories_of
+from gateway.protocols.sentry.categories import CATEGORIES, categories_of
 
 # Item type, header, categories.
 ITEMS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.protocols import sentry_attachments, sentry_cron, sentry_minidump, sentry_security
-from gateway.protocols.envelope import Envelope, parse, render
-from gateway.protocols.sentry_multipart import Part, parts_of
-from gateway.protocols.sentry_posted import Posted
+from gateway.protocols.sentry import attachments, cron, minidump, security
+from gateway.protocols.sentry.envelope import Envelope, parse, render
+from gateway.protocols.sentry.multipart_form import Part, parts_of
+from gateway.protocols.sentry.posted import Posted
 from schemas.errors import Malformed, PayloadTooLarge, UnsupportedMedia
 
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
@@ -55,13 +55,13 @@ CSP = b'{"csp-report":{"document-uri":"https://shop.example/"}}'
     ],
 )
 def test_a_report_is_kept_as_it_came(content_type: str) -> None:
-    assert items(sentry_security.to_envelope(posted(CSP, content_type))) == [("raw_security", CSP)]
+    assert items(security.to_envelope(posted(CSP, content_type))) == [("raw_security", CSP)]
 
 
 @pytest.mark.clause("Sentry 11a")
 def test_each_report_of_a_list_is_an_item() -> None:
     body = b' [ {"type":"csp-violation","body":{}} , {"type":"deprecation"}]'
-    found = sentry_security.to_envelope(posted(body, "application/reports+json"))
+    found = security.to_envelope(posted(body, "application/reports+json"))
     assert [payload for _, payload in items(found)] == [
         b'{"type":"csp-violation","body":{}}',
         b'{"type":"deprecation"}',
@@ -71,7 +71,7 @@ def test_each_report_of_a_list_is_an_item() -> None:
 @pytest.mark.clause("Sentry 11c")
 def test_what_the_query_says_of_a_report_is_kept() -> None:
     query = {"sentry_release": "shop@1", "sentry_environment": "production", "sentry_key": "ak_x", "x": "y"}
-    found = sentry_security.to_envelope(posted(CSP, "application/csp-report", query))
+    found = security.to_envelope(posted(CSP, "application/csp-report", query))
     assert found.items[0].headers == {
         "type": "raw_security",
         "content_type": "application/json",
@@ -97,7 +97,7 @@ def test_what_the_query_says_of_a_report_is_kept() -> None:
 )
 def test_what_is_no_report_is_refused(body: bytes, content_type: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        sentry_security.to_envelope(posted(body, content_type))
+        security.to_envelope(posted(body, content_type))
 
 
 @pytest.mark.clause("Sentry 13a")
@@ -134,7 +134,7 @@ def test_what_is_no_report_is_refused(body: bytes, content_type: str, error: typ
     ],
 )
 def test_a_check_in_says_in_query_or_body_what_became_of_a_job(request_: Posted, expected: dict[str, Any]) -> None:
-    found = sentry_cron.to_envelope(request_)
+    found = cron.to_envelope(request_)
     assert [(item.type, json.loads(item.payload)) for item in found.items] == [("check_in", expected)]
 
 
@@ -157,7 +157,7 @@ def test_a_check_in_says_in_query_or_body_what_became_of_a_job(request_: Posted,
 )
 def test_a_check_in_that_says_nothing_is_refused(query: dict[str, str], body: bytes) -> None:
     with pytest.raises(Malformed):
-        sentry_cron.to_envelope(posted(body, "application/json", query, slug="n"))
+        cron.to_envelope(posted(body, "application/json", query, slug="n"))
 
 
 @pytest.mark.clause("Sentry 12a")
@@ -170,7 +170,7 @@ def test_a_minidump_becomes_an_event_and_its_attachments_byte_for_byte() -> None
         ("ver", b"1.2"),
         ("log", b"\x00log\r\n", "game.log"),
     )
-    found = sentry_minidump.to_envelope(sent)
+    found = minidump.to_envelope(sent)
     assert found.headers == {"event_id": ID}
     event = json.loads(found.items[0].payload)
     assert (event["event_id"], event["release"], event["tags"]) == (ID, "game@1", {"a": "1", "b": "3"})
@@ -185,7 +185,7 @@ def test_a_minidump_becomes_an_event_and_its_attachments_byte_for_byte() -> None
 @pytest.mark.parametrize("dump", [b"MDMP", b"PMDM\x00"])
 def test_a_minidump_may_be_as_short_as_its_magic_and_be_the_whole_body(dump: bytes) -> None:
     for sent in (posted(dump, "application/octet-stream"), form(("upload_file_minidump", dump))):
-        found = sentry_minidump.to_envelope(sent)
+        found = minidump.to_envelope(sent)
         assert [kind for kind, _ in items(found)] == ["event", "attachment"]
         assert found.items[1].payload == dump
         assert found.headers == {"event_id": FRESH}
@@ -195,10 +195,10 @@ def test_what_is_said_about_a_minidump_may_come_in_pieces_or_as_messagepack() ->
     pieces = form(
         ("upload_file_minidump", DUMP), ("sentry__2", b'1"}'), ("sentry__1", b'{"release":"game@'), ("sentry", b"no")
     )
-    assert json.loads(sentry_minidump.to_envelope(pieces).items[0].payload)["release"] == "game@1"
+    assert json.loads(minidump.to_envelope(pieces).items[0].payload)["release"] == "game@1"
     packed = msgspec.msgpack.encode({"release": "game@2", "event_id": ID})
     native = form(("upload_file_minidump", DUMP, "x"), ("__sentry-event", packed, "__sentry-event"))
-    found = sentry_minidump.to_envelope(native)
+    found = minidump.to_envelope(native)
     assert json.loads(found.items[0].payload)["release"] == "game@2"
     assert found.headers == {"event_id": ID}
     assert [item.headers.get("attachment_type") for item in found.items] == [None, "event.minidump", "event.payload"]
@@ -216,12 +216,12 @@ def test_what_is_said_about_a_minidump_may_come_in_pieces_or_as_messagepack() ->
 )
 def test_what_is_no_minidump_is_refused(sent: Posted, told: str) -> None:
     with pytest.raises(Malformed, match=told):
-        sentry_minidump.to_envelope(sent)
+        minidump.to_envelope(sent)
 
 
 @pytest.mark.clause("Sentry 13b")
 def test_each_part_of_a_form_is_an_attachment_of_the_event() -> None:
-    found = sentry_attachments.to_envelope(
+    found = attachments.to_envelope(
         form(("a", b"", "a.txt"), ("note", b"\r\n--xy"), event="9EC79C33-EC99-42AB-8353-589FCB2E04DC")
     )
     assert found.headers == {"event_id": ID}
@@ -242,16 +242,16 @@ def test_each_part_of_a_form_is_an_attachment_of_the_event() -> None:
 )
 def test_what_is_no_attachment_is_refused(sent: Posted, error: type[Exception]) -> None:
     with pytest.raises(error):
-        sentry_attachments.to_envelope(sent)
+        attachments.to_envelope(sent)
 
 
 @pytest.mark.clause("Sentry 12b")
 def test_an_unreal_report_is_kept_as_it_came() -> None:
-    found = sentry_attachments.unreal_to_envelope(posted(b"\x00\r\nUE4", "", {"UserID": "me"}))
+    found = attachments.unreal_to_envelope(posted(b"\x00\r\nUE4", "", {"UserID": "me"}))
     assert (found.headers, items(found)) == ({"event_id": FRESH}, [("unreal_report", b"\x00\r\nUE4")])
     assert found.items[0].headers["unreal_user_id"] == "me"
     with pytest.raises(Malformed, match="empty"):
-        sentry_attachments.unreal_to_envelope(posted(b""))
+        attachments.unreal_to_envelope(posted(b""))
 
 
 def test_what_a_client_says_stays_within_a_header_line() -> None:
@@ -260,9 +260,9 @@ def test_what_a_client_says_stays_within_a_header_line() -> None:
         sent = posted(CSP, "application/csp-report", query)
         named = form(("file", b"x", "\N{GRINNING FACE}" * 900), event=ID)
         for found in (
-            sentry_security.to_envelope(sent),
-            sentry_attachments.unreal_to_envelope(sent),
-            sentry_attachments.to_envelope(named),
+            security.to_envelope(sent),
+            attachments.unreal_to_envelope(sent),
+            attachments.to_envelope(named),
         ):
             assert parse(render(found.headers, found.items), header_max_bytes=64 * 1024).items
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.protocols.envelope import Envelope, Item
-from gateway.protocols.sentry_limits import ItemLimits
+from gateway.protocols.sentry.envelope import Envelope, Item
+from gateway.protocols.sentry.item_limits import ItemLimits
 from gateway.runtime.settings import KIB, MIB, Limits
 from schemas.errors import Malformed, PayloadTooLarge
 

@@ -7,9 +7,9 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from gateway.protocols.envelope import Envelope, event_id_of
-from gateway.protocols.sentry_posted import Posted
-from gateway.protocols.sentry_store import to_envelope
+from gateway.protocols.sentry.envelope import Envelope, event_id_of
+from gateway.protocols.sentry.posted import Posted
+from gateway.protocols.sentry.store import to_envelope
 from gateway.protocols.text import read_json
 from schemas.errors import Malformed, PayloadTooLarge
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.rows.grouping import VERSION, default_parts, expanded, hash_of, normalized
+from consumers.rows.sentry.grouping import VERSION, default_parts, expanded, hash_of, normalized
 
 # The value of an exception, and the line that it is grouped by.
 LINES = [

@@ -1,0 +1,1 @@
+"""OTLP's spans, logs and metric points to rows."""

@@ -1,0 +1,1 @@
+"""Sentry's items to rows."""

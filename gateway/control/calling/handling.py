@@ -1,0 +1,143 @@
+"""How a request runs through its call; nothing here knows HTTP beyond method, path, query, headers and body."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import get_type_hints
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from gateway.control.calling import changes, openapi
+from gateway.control.calling.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
+from gateway.control.calling.calls import CALLS, match
+from gateway.control.calling.changes import Change
+from gateway.control.calling.reading import read_body, read_parameter, read_query
+from gateway.control.calling.requests import Request, etag_of, fingerprint_of
+from gateway.control.guarding import approval_use
+from gateway.control.roles.authentication import authenticate
+from gateway.control.service import Service
+from gateway.protocols.replies import Reply, problem
+from schemas.attachments import File
+from schemas.errors import GatewayError
+
+_NOTHING: Mapping[str, str] = {}
+_UNCACHED = ("Cache-Control", "no-store")
+_HEADERS = (("Content-Type", "application/json"), _UNCACHED)
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_DESCRIPTION = ("GET", "/openapi.json")
+
+
+async def answer(
+    service: Service,
+    method: str,
+    path: str,
+    *,
+    authorization: str | None,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Reply:
+    """Find and run the call of a request, or describe all calls; see `match` and `handle`."""
+    if (method, path) == _DESCRIPTION:
+        return _description()
+    try:
+        call, params = match(method, path)
+    except GatewayError as error:
+        return problem(error)
+    return await handle(service, call, params, authorization=authorization, query=query, headers=headers, body=body)
+
+
+async def handle(
+    service: Service,
+    call: Call,
+    params: Mapping[str, str],
+    *,
+    authorization: str | None,
+    query: Mapping[str, str],
+    headers: Mapping[str, str] = _NOTHING,
+    body: bytes,
+) -> Reply:
+    """Run a call and answer it; every failure that has a name becomes a problem body (RFC 9457).
+
+    Args:
+        service: the parts of the control plane.
+        call: what `match` found.
+        params: the path's parameters, from `match`.
+        authorization: `Bearer mk_…` or the bare key.
+        query: the decoded query.
+        headers: the others, in the case that `Call.headers` names them in, or in any.
+        body: the body, not compressed.
+    """
+    try:
+        principal = await authenticate(service, authorization, takes_any_key=call.permission is None)
+        arguments: list[object] = [read_parameter(name, value) for name, value in params.items()]
+        target = str(arguments[-1]) if arguments else ""
+        if call.body is not None:
+            arguments.append(read_body(call.body, b"{}" if call.is_body_optional and not body else body))
+        if call.query is not None:
+            arguments.append(read_query(call.query, query))
+
+        async def rule(inner: Service) -> Reply:
+            if call.approval is not None:
+                return _reply(call, await approval_use.run(inner, principal, call, arguments))
+            return _reply(call, await call.run(inner, principal, *arguments))
+
+        if call.action is None:
+            return await rule(service)
+        fingerprint = fingerprint_of(call.method, f"{call.pattern} {[*params.values()]}", body)
+        reply = await changes.run(service, principal, _change(call, target, fingerprint, headers), rule)
+        if call.then is None:
+            return reply
+        answer = msgspec.json.decode(reply.body, type=get_type_hints(call.run)["return"])
+        return _reply(call, await call.then(service, principal, *arguments, answer))
+    except GatewayError as error:
+        return problem(error)
+
+
+def _change(call: Call, target: str, fingerprint: bytes, headers: Mapping[str, str]) -> Change:
+    given = {name: headers[name] for name in call.headers if name in headers}
+    request = Request(
+        fingerprint=fingerprint,
+        if_match=given.get(IF_MATCH),
+        confirm=given.get(CONFIRM),
+        challenge=given.get(CHALLENGE),
+        approval=given.get(APPROVAL),
+    )
+    assert call.action is not None
+    return Change(call.action, target, request, given.get(IDEMPOTENCY_KEY))
+
+
+@cache
+def _description() -> Reply:
+    """Answer the description of the interface, for which no key is needed."""
+    return Reply(status=200, headers=(("Content-Type", "application/json"),), body=openapi.write(CALLS))
+
+
+def _reply(call: Call, answer: Struct | None) -> Reply:
+    """Write an answer; one object has an entity tag."""
+    if isinstance(answer, File):
+        return _file(answer)
+    if answer is None:
+        return Reply(status=call.status, headers=(_UNCACHED,), body=b"")
+    status = call.status if call.status_of is None else call.status_of(answer)
+    headers = (*_HEADERS, ("ETag", etag_of(answer))) if call.is_object else _HEADERS
+    return Reply(status=status, headers=headers, body=msgspec.json.encode(answer))
+
+
+def _file(answer: File) -> Reply:
+    """Answer a file as nothing but bytes to be saved: whatever it says it is, no browser shows or runs it."""
+    plain = _NO_NAME.sub("_", answer.filename)
+    headers = (
+        ("Content-Type", "application/octet-stream"),
+        ("Content-Length", str(answer.size_bytes)),
+        # RFC 6266: the name as it is, and one for clients that read no other.
+        (
+            "Content-Disposition",
+            f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(answer.filename, safe='')}",
+        ),
+        ("X-Content-Type-Options", "nosniff"),
+        _UNCACHED,
+    )
+    return Reply(status=200, headers=headers, body=b"", pieces=answer.pieces)

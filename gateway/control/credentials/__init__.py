@@ -1,0 +1,1 @@
+"""API keys, public tokens and management keys: made, changed, rotated, revoked."""

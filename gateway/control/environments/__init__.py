@@ -1,0 +1,1 @@
+"""Environments: their whole life, their limits, and what is stored of them."""

@@ -1,0 +1,1 @@
+"""What stands around destructive calls: confirmation, approval, and the audit log."""

@@ -1,0 +1,1 @@
+"""What goes by itself: the expired, the deleted, and what is too old."""

@@ -1,0 +1,1 @@
+"""Sentry: envelopes, and every endpoint whose requests become one."""
