@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gateway.cli.display import Lines
 from gateway.local.datadir import DataDir
@@ -15,6 +16,12 @@ from gateway.runtime import postgres
 from gateway.runtime.migrations import migrate
 from gateway.runtime.settings import Database, Kafka
 from tests.folders import data_folder
+
+# A slow machine is no failure. `make test` tries the same examples each time; `make fuzz` ever other ones, and more.
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("test", _UNHURRIED, derandomize=True)
+settings.register_profile("fuzz", _UNHURRIED, max_examples=300)
+settings.load_profile("test")
 
 
 @pytest.fixture(scope="session")

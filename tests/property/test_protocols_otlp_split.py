@@ -75,7 +75,7 @@ def split_all(
 @pytest.mark.parametrize("payload_format", FORMATS)
 @pytest.mark.parametrize("signal", SIGNALS)
 @given(data=st.data(), sizes=sizes)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_parts_together_are_the_request(
     signal: Signal, payload_format: Format, data: st.DataObject, sizes: Sizes
 ) -> None:
@@ -95,7 +95,7 @@ def test_the_parts_together_are_the_request(
 @pytest.mark.parametrize("payload_format", FORMATS)
 @pytest.mark.parametrize("signal", SIGNALS)
 @given(data=st.data(), item_max_bytes=st.integers(0, 400))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_items_that_are_too_large_are_counted_and_the_others_are_there(
     signal: Signal, payload_format: Format, data: st.DataObject, item_max_bytes: int
 ) -> None:
@@ -113,7 +113,7 @@ def test_items_that_are_too_large_are_counted_and_the_others_are_there(
 @pytest.mark.parametrize("payload_format", FORMATS)
 @pytest.mark.parametrize("signal", SIGNALS)
 @given(body=st.binary(max_size=200), data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_bytes_are_split_or_malformed(
     signal: Signal, payload_format: Format, body: bytes, data: st.DataObject
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -22,7 +22,6 @@ from tests.unit.rows.requests import logs, traces
 from tests.unit.rows.strategies import EVENT, JSON, LOGS, SPANS
 
 # The machine that tests run on may be busy.
-unhurried = settings(deadline=None)
 LIMITS = Limits(attribute_max_bytes=40, attributes_max_count=3, nesting_max_depth=2)
 
 
@@ -56,7 +55,6 @@ def fields_of(tuples: bytes, columns: int) -> list[list[bytes | None]]:
     return rows
 
 
-@unhurried
 @given(st.lists(SPANS, max_size=3), st.lists(LOGS, max_size=3), st.lists(EVENT, max_size=3))
 def test_tuples_are_as_many_as_counted_and_complete(
     spans: list[Span], records: list[LogRecord], events: list[dict[str, Any]]
@@ -68,7 +66,6 @@ def test_tuples_are_as_many_as_counted_and_complete(
     assert (rows.counts.get("spans", 0), rows.counts.get("logs", 0)) == (len(spans), len(records))
 
 
-@unhurried
 @given(st.lists(SPANS, min_size=1, max_size=4), st.lists(SPANS, min_size=1, max_size=4))
 def test_what_was_packed_before_changes_no_row(before: list[Span], spans: list[Span]) -> None:
     alone = packed(otlp(Signal.TRACES, traces(*spans)))
@@ -76,7 +73,6 @@ def test_what_was_packed_before_changes_no_row(before: list[Span], spans: list[S
     assert after.copy["spans"].endswith(alone.copy["spans"])
 
 
-@unhurried
 @given(st.binary(max_size=200), st.sampled_from(Signal), st.sampled_from(Format), st.sampled_from(Encoding))
 def test_any_bytes_pack_or_are_poison(value: bytes, signal: Signal, form: Format, encoding: Encoding) -> None:
     record = record_of(signal, form, value, encoding=encoding, inflated_bytes=1000)
@@ -90,7 +86,6 @@ def test_any_bytes_pack_or_are_poison(value: bytes, signal: Signal, form: Format
     assert not reason or rows.counts == {}
 
 
-@unhurried
 @given(st.lists(SPANS, min_size=1, max_size=3))
 def test_a_poison_record_leaves_nothing_behind(spans: list[Span]) -> None:
     good = otlp(Signal.TRACES, traces(*spans))
@@ -110,7 +105,6 @@ IDS = st.sampled_from(
 
 
 @pytest.mark.clause("Sentry 6a", "Sentry 6b", "Sentry 6c")
-@unhurried
 @given(st.fixed_dictionaries({}, optional={"event_id": IDS | JSON}), EVENT, st.none() | IDS | JSON)
 def test_an_event_is_stored_under_the_id_that_its_client_is_told(
     headers: dict[str, Any], event: dict[str, Any], own_id: Any

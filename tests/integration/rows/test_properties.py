@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
@@ -30,7 +30,7 @@ from tests.unit.rows.strategies import (
 
 INT8_MAX = 2**63 - 1
 # Real PostgreSQL answers in milliseconds, not in the microseconds that hypothesis expects.
-on_postgresql = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+on_postgresql = settings(max_examples=60)
 
 
 def same(found: Any, expected: Any) -> bool:

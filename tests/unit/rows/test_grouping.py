@@ -1,7 +1,7 @@
 """Which error events belong together."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.rows.sentry.grouping import VERSION, default_parts, expanded, hash_of, normalized
@@ -39,7 +39,6 @@ def test_what_differs_from_event_to_event_is_replaced(value: str, line: str) -> 
     assert default_parts(" KeyError ", value, " /cart ") == ["KeyError", line, "/cart"]
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("=':/@-.0a9 f\"\n"), max_size=2000))
 def test_any_line_is_normalized_to_one_line_without_digits(value: str) -> None:
     assert not set(normalized(value)) & set("09\n")
