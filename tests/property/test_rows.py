@@ -21,7 +21,6 @@ from tests.unit.rows.records import otlp, record_of
 from tests.unit.rows.requests import logs, traces
 from tests.unit.rows.strategies import EVENT, JSON, LOGS, SPANS
 
-# The machine that tests run on may be busy.
 LIMITS = Limits(attribute_max_bytes=40, attributes_max_count=3, nesting_max_depth=2)
 
 
