@@ -1,4 +1,4 @@
-"""`axonpush channel`: the channels of an app by list, create, update and delete."""
+"""`axonpush channel`: the channels of an app by list, show, create, update and delete."""
 
 import click
 
@@ -45,6 +45,20 @@ def create(client: Client, *, name: str, slug: str | None, app_name: str | None,
     """  # noqa: D301 (\b keeps click from wrapping the example)
     path = f"/apps/{client.app(app_name)['id']}/channels"
     print_item(client.call("POST", path, given(name=name, slug=slug)), as_json=as_json)
+
+
+@command.command("show")
+@click.argument("channel")
+@app_option
+@with_client
+def show(client: Client, *, channel: str, app_name: str | None, as_json: bool) -> None:
+    """Show a channel, by its number or slug.
+
+    \b
+    axonpush channel show backend
+    """  # noqa: D301 (\b keeps click from wrapping the example)
+    found = client.channel(client.app(app_name), channel)
+    print_item(client.call("GET", f"/channels/{found['id']}"), as_json=as_json)
 
 
 @command.command("update")

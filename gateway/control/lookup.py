@@ -48,10 +48,14 @@ async def channel(service: Service, principal: Principal, channel_id: int) -> Ch
     return await _channel(service, principal, channel_id, "channel_by_id")
 
 
+async def channel_in_path(service: Service, principal: Principal, channel_id: str) -> Channel:
+    """Answer one channel by the number in a path; raises as `app`."""
+    return await channel(service, principal, _channel_number(channel_id))
+
+
 async def channel_to_change(service: Service, principal: Principal, channel_id: str) -> Channel:
     """Answer one channel by the number in a path, and lock its row; raises as `app`."""
-    is_number = channel_id.isascii() and channel_id.isdigit() and len(channel_id.lstrip("0")) <= _CHANNEL_MAX_DIGITS
-    return await _channel(service, principal, int(channel_id) if is_number else 0, "channel_to_change")
+    return await _channel(service, principal, _channel_number(channel_id), "channel_to_change")
 
 
 async def api_key(service: Service, principal: Principal, key_id: str) -> ApiKey:
@@ -94,6 +98,12 @@ async def _environment(service: Service, principal: Principal, environment_id: s
     row = await service.store.one(Environment, query, principal.org_id, environment_id)
     is_seen = row is not None and access.sees(principal, access.place_of(row))
     return found(row if is_seen else None, "environment", environment_id)
+
+
+def _channel_number(text: str) -> int:
+    """Read the number of a channel; 0, which none has, where the text is none."""
+    is_number = text.isascii() and text.isdigit() and len(text.lstrip("0")) <= _CHANNEL_MAX_DIGITS
+    return int(text) if is_number else 0
 
 
 async def _channel(service: Service, principal: Principal, channel_id: int, query: str) -> Channel:

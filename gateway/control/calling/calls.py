@@ -126,6 +126,7 @@ CALLS = (
          action="channel.create", body=CreateChannel, status=_CREATED),
     Call(method="GET", pattern="/apps/{id}/channels", run=channels.listing, permission=Permission.SEE,
          query=PageQuery),
+    Call(method="GET", pattern="/channels/{id}", run=lookup.channel_in_path, permission=Permission.SEE),
     Call(method="PATCH", pattern="/channels/{id}", run=channels.update, permission=Permission.CHANNEL,
          action="channel.update", body=UpdateChannel),
     Call(method="DELETE", pattern="/channels/{id}", run=channels.delete, permission=Permission.WIPE,

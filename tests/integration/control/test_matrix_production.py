@@ -36,6 +36,7 @@ LEAST = {
     "GET /environments/{id}/usage": "agent",
     "POST /apps/{id}/channels": "developer",
     "GET /apps/{id}/channels": "agent",
+    "GET /channels/{id}": "agent",
     "PATCH /channels/{id}": "developer",
     "DELETE /channels/{id}": "admin",
     "POST /api-keys": "admin",

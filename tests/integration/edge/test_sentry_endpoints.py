@@ -169,7 +169,7 @@ PATHS = (
 )
 
 
-@pytest.mark.clause("Sentry 9b")
+@pytest.mark.clause("Sentry 9b", "Sentry 9c")
 @pytest.mark.parametrize("prefix", ["", "/", "/a/prefix", "/api/prefix"])
 @pytest.mark.parametrize("suffix", ["", "/", "//"])
 @pytest.mark.parametrize("row", PATHS, ids=lambda row: row[0])

@@ -41,6 +41,7 @@ COMMAND_OF = {
     "GET /environments/{id}/usage": "env usage",
     "POST /apps/{id}/channels": "channel create",
     "GET /apps/{id}/channels": "channel list",
+    "GET /channels/{id}": "channel show",
     "PATCH /channels/{id}": "channel update",
     "DELETE /channels/{id}": "channel delete",
     "POST /api-keys": "key create",
