@@ -9,15 +9,8 @@ are written alike.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.descriptor import FileDescriptor
-from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
-
+from gateway.protocols.otlp.views import LEAN
 from schemas.signals import Signal
-
-_LEFT_AS_BYTES = {".opentelemetry.proto.common.v1.KeyValue", ".opentelemetry.proto.common.v1.AnyValue"}
 
 
 class Scope(Protocol):
@@ -217,40 +210,6 @@ class MetricsRequest(Protocol):
     resource_metrics: Sequence[ResourceMetrics]
 
 
-def _add_lean(file: FileDescriptor, pool: descriptor_pool.DescriptorPool) -> None:
-    """Add a file, after those that it imports, to a pool, its attributes and bodies declared as bytes."""
-    for dependency in file.dependencies:
-        _add_lean(dependency, pool)
-    lean = descriptor_pb2.FileDescriptorProto()
-    file.CopyToProto(lean)
-    messages = list(lean.message_type)
-    for message in messages:  # grows while it is walked: nested messages are appended
-        messages.extend(message.nested_type)
-        for field in message.field:
-            if field.type_name in _LEFT_AS_BYTES:
-                field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
-                field.ClearField("type_name")
-    pool.AddSerializedFile(lean.SerializeToString())
-
-
-def _request_classes() -> dict[Signal, Any]:
-    """Make the request class of each OTLP signal, in a pool of its own."""
-    pool = descriptor_pool.DescriptorPool()
-    classes: dict[Signal, Any] = {}
-    for signal, file in (
-        (Signal.TRACES, trace_service_pb2.DESCRIPTOR),
-        (Signal.LOGS, logs_service_pb2.DESCRIPTOR),
-        (Signal.METRICS, metrics_service_pb2.DESCRIPTOR),
-    ):
-        _add_lean(file, pool)
-        name = next(name for name in file.message_types_by_name if name.endswith("ServiceRequest"))
-        classes[signal] = message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}"))
-    return classes
-
-
-_REQUESTS = _request_classes()
-
-
 def parse(signal: Signal, data: bytes) -> Any:  # noqa: ANN401 (TracesRequest, LogsRequest or MetricsRequest)
     """Parse the protobuf bytes of an OTLP request.
 
@@ -258,4 +217,4 @@ def parse(signal: Signal, data: bytes) -> Any:  # noqa: ANN401 (TracesRequest, L
         google.protobuf.message.DecodeError: the bytes are no such request. The inside of attributes and bodies is not
             looked at here; `encoder.py` does when it meets them.
     """
-    return _REQUESTS[signal].FromString(data)
+    return LEAN[signal].FromString(data)
