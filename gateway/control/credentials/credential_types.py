@@ -55,6 +55,7 @@ class _Credential(Answer, frozen=True, kw_only=True):
     retire_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    created_by: str | None
     created_at: datetime
 
 

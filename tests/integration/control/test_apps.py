@@ -188,6 +188,7 @@ async def test_a_channel_has_a_number(api: Api) -> None:
     assert channel["slug"] == "back-end"
     assert channel["id"] > app["defaultChannelId"]
     assert (await api.got(f"/apps/{app['id']}/channels"))["items"][1] == channel
+    assert await api.got(f"/channels/{channel['id']}") == channel
 
 
 async def test_a_list_is_read_page_by_page_oldest_first(api: Api) -> None:

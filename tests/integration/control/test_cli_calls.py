@@ -163,6 +163,7 @@ async def test_every_call_has_a_command(cli: Cli, tmp_path: Path) -> None:
     await use_people(cli)
     await cli("channel create Backend --app shop")
     await cli("channel list --app shop")
+    await cli("channel show backend --app shop")
     await cli("channel update backend --app shop --name Back")
     await cli("channel delete backend --app shop --confirm backend")
     await cli("tier list")

@@ -63,6 +63,8 @@ async def test_what_destroys_is_confirmed_by_its_slug(cli: Cli) -> None:
     channel = await cli.json("channel", "create", "Web", *at)
     renamed = await cli.json("channel", "update", "web", *at, "--name", "Pages")
     assert renamed == channel | {"name": "Pages"}
+    for name in ("web", str(channel["id"])):
+        assert await cli.json("channel", "show", name, *at) == renamed
     assert (await cli.json("app", "update", "destroy", "--default-channel", "web"))["defaultChannelId"] == channel["id"]
     assert await cli.json("channel", "delete", "default", *at, "--confirm", "default") == {}
     deleted = await cli.run("app", "delete", "destroy", "--confirm", "destroy")

@@ -39,6 +39,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_digest(api: Api, service: Servi
         "retireAt": None,
         "revokedAt": None,
         "lastUsedAt": None,
+        "createdBy": f"key:{(api.key or '').split('_')[2][:26]}",
         "createdAt": "",
     }
     assert await api.got(f"/api-keys/{key['id']}") == key

@@ -40,6 +40,7 @@ async def made(api: Api, kind: str, **fields: Any) -> Item:
 async def test_every_right_can_be_given_changed_and_taken(api: Api, kind: str) -> None:
     item = await made(api, kind, **RIGHTS)
     assert item | RIGHTS == item
+    assert item["createdBy"] == f"key:{(api.key or '').split('_')[2][:26]}"
     path = f"/{kind}/{item['id']}"
     changes: list[Item] = [
         {"scopes": ["logs"]},
