@@ -17,8 +17,8 @@ import fcntl, os, sys, time
 descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)
 fcntl.flock(descriptor, fcntl.LOCK_EX)
 os.write(descriptor, str(os.getpid()).encode())
-print("held", flush=True)
 if os.fork() == 0:
+    print("held", flush=True)
     os.close(1)
     sys.stdin.read()
 else:
