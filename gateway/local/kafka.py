@@ -21,6 +21,8 @@ _JAVA_OPTIONS = (
     "-Xmx256m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    # Rather than go on without ever answering.
+    "-XX:+ExitOnOutOfMemoryError",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -117,6 +119,8 @@ def _properties(broker: ReservedPort, controller: ReservedPort, folder: Path, re
         "message.max.bytes": batch_max_bytes,
         "replica.fetch.max.bytes": batch_max_bytes,
         "log.segment.bytes": 64 * _MIB,
+        # Of its default, 128 MiB, nothing would be left of the heap for requests. Only offsets are compacted here.
+        "log.cleaner.dedupe.buffer.size": 4 * _MIB,
         # Each partition maps an index of this size ahead: ten thousand of them should cost little.
         "log.index.size.max.bytes": _MIB,
     }

@@ -72,5 +72,7 @@ async def test_a_server_that_cannot_start_shows_its_log_and_takes_the_other_alon
         ):
             pass
     assert "node" in e.value.message
-    inside = [process.cmdline() for process in psutil.process_iter() if str(tmp_path) in " ".join(process.cmdline())]
+    # `attrs` leaves out what ends while it is looked at.
+    commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    inside = [command for command in commands if str(tmp_path) in " ".join(command)]
     assert inside == []
