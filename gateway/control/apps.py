@@ -81,6 +81,8 @@ async def update(service: Service, principal: Principal, app_id: str, body: Upda
         channel = await service.store.one(Channel, "channel_by_id", principal.org_id, body.default_channel_id)
         if channel is None or channel.app_id != app_id:
             raise Unprocessable("Field `defaultChannelId`: this app has no channel of this number.")
+    if wanted == current:
+        return current
     changed = await service.store.one(
         App, "update_app", principal.org_id, app_id, wanted.name, wanted.default_channel_id
     )

@@ -52,8 +52,9 @@ async def update(service: Service, principal: Principal, channel_id: str, body: 
     current = await lookup.channel_to_change(service, principal, channel_id)
     access.require(principal, Permission.CHANNEL, Place(app_id=current.app_id))
     service.request.check_match(current)
-    name = current.name if body.name is UNSET else body.name
-    changed = await service.store.one(Channel, "update_channel", current.id, name)
+    if body.name in (UNSET, current.name):
+        return current
+    changed = await service.store.one(Channel, "update_channel", current.id, body.name)
     assert changed is not None
     service.request.note(channel_id, before=current, after=changed)
     return changed

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.control.calling import idempotency
-from gateway.control.calling.requests import Journal, Note, Request
+from gateway.control.calling.requests import Journal, Request
 from gateway.control.guarding import audit, confirmation
 from gateway.control.service import Principal, Service
 from gateway.protocols.replies import Reply
@@ -16,16 +16,17 @@ Rule = Callable[[Service], Awaitable[Reply]]
 
 
 class Change(Struct, frozen=True):
-    """What a call does, and what its request says; `target` is for the audit log where the rule notes none."""
+    """What a call does, by its name in the audit log, and what its request says."""
 
     action: str
-    target: str
     request: Request
     idempotency_key: str | None = None
 
 
 async def run(service: Service, principal: Principal, change: Change, rule: Rule) -> Reply:
     """Run a rule in a transaction, and answer what it, or the same call before, answered.
+
+    A rule that notes nothing has changed nothing, and leaves no entry.
 
     Raises:
         ConfirmationRequired: the call destroys something and was not confirmed; carries a new challenge.
@@ -45,7 +46,8 @@ async def run(service: Service, principal: Principal, change: Change, rule: Rule
             reply = await rule(inner)
             if key is not None:
                 await idempotency.keep(inner, principal, key, reply)
-            await audit.append(inner, principal, change.action, journal.note or Note(change.target))
+            if journal.note is not None:
+                await audit.append(inner, principal, change.action, journal.note)
             return reply
     except ConfirmationRequired as error:
         raise await confirmation.challenged(service, principal, request, error) from None

@@ -73,7 +73,6 @@ async def handle(
     try:
         principal = await authenticate(service, authorization, takes_any_key=call.permission is None)
         arguments: list[object] = [read_parameter(name, value) for name, value in params.items()]
-        target = str(arguments[-1]) if arguments else ""
         if call.body is not None:
             arguments.append(read_body(call.body, b"{}" if call.is_body_optional and not body else body))
         if call.query is not None:
@@ -87,7 +86,7 @@ async def handle(
         if call.action is None:
             return await rule(service)
         fingerprint = fingerprint_of(call.method, f"{call.pattern} {[*params.values()]}", body)
-        reply = await changes.run(service, principal, _change(call, target, fingerprint, headers), rule)
+        reply = await changes.run(service, principal, _change(call, fingerprint, headers), rule)
         if call.then is None:
             return reply
         answer = msgspec.json.decode(reply.body, type=get_type_hints(call.run)["return"])
@@ -96,7 +95,7 @@ async def handle(
         return problem(error)
 
 
-def _change(call: Call, target: str, fingerprint: bytes, headers: Mapping[str, str]) -> Change:
+def _change(call: Call, fingerprint: bytes, headers: Mapping[str, str]) -> Change:
     given = {name: headers[name] for name in call.headers if name in headers}
     request = Request(
         fingerprint=fingerprint,
@@ -106,7 +105,7 @@ def _change(call: Call, target: str, fingerprint: bytes, headers: Mapping[str, s
         approval=given.get(APPROVAL),
     )
     assert call.action is not None
-    return Change(call.action, target, request, given.get(IDEMPOTENCY_KEY))
+    return Change(call.action, request, given.get(IDEMPOTENCY_KEY))
 
 
 @cache

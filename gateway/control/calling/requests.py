@@ -25,7 +25,7 @@ class Note(Struct, frozen=True):
 
 
 class Journal(Struct):
-    """Where a rule notes what it changed; a call changes one thing."""
+    """Where a rule notes what it changed; a call changes one thing, or nothing where all is so already."""
 
     note: Note | None = None
 

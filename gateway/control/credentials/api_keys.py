@@ -91,6 +91,8 @@ async def update(service: Service, principal: Principal, key_id: str, body: Upda
         await _check_override(service, principal, environment, wanted.override_environments)
     if body.expires_at is not UNSET:
         check_expiry(service, body.expires_at)
+    if wanted == key:
+        return key
     changed = await minting.update(service, principal, wanted)
     service.request.note(key_id, environment_id=changed.environment_id, before=key, after=changed)
     return changed
@@ -126,6 +128,8 @@ async def revoke(
     """
     key, environment = await lookup.credential(service, principal, ApiKey, "api_key_to_change", key_id)
     access.require(principal, Permission.REVOKE, access.place_of(environment))
+    if key.revoked_at is not None:
+        return RevokedApiKey(**asdict(key))
     if environment.require_confirmation_for_destructive and await _is_last(service, principal, key):
         await confirmation.confirm(service, principal, slug=environment.slug, impact=Impact(events=0, bytes=0, keys=1))
     row = await service.store.one(ApiKey, "revoke_credential", principal.org_id, key_id, Kind.API_KEY.value)
@@ -135,9 +139,9 @@ async def revoke(
 
 
 async def _is_last(service: Service, principal: Principal, key: ApiKey) -> bool:
-    """Say whether a live key is the last one of its environment; other revocations there wait for this one."""
+    """Say whether a key that may live is the last one of its environment; other revocations there wait for this one."""
     ends = [each for each in (key.expires_at, key.retire_at) if each is not None]
-    if key.revoked_at is not None or any(each <= service.now() for each in ends):
+    if any(each <= service.now() for each in ends):
         return False
     await service.store.one(Environment, "environment_to_change", principal.org_id, key.environment_id)
     others = await service.store.one(_Count, "other_live_keys", key.environment_id, key.id, service.now())

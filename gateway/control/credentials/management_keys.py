@@ -71,6 +71,8 @@ async def revoke(service: Service, principal: Principal, key_id: str) -> Managem
     async with administrators.kept(service, principal):
         row = await service.store.one(ManagementKey, "management_key_to_change", principal.org_id, key_id)
         current = found(row, "management key", key_id)
+        if current.revoked_at is not None:
+            return current
         kind = Kind.MANAGEMENT_KEY.value
         revoked = await service.store.one(ManagementKey, "revoke_credential", principal.org_id, key_id, kind)
     assert revoked is not None

@@ -77,7 +77,10 @@ async def update(service: Service, principal: Principal, token_id: str, body: Up
         raise Conflict("This token is revoked and can no longer be changed; make another one.", reason="revoked")
     if body.expires_at is not UNSET:
         check_expiry(service, body.expires_at)
-    changed = await minting.update(service, principal, replace(token, **rights.rights_of(body)))
+    wanted = replace(token, **rights.rights_of(body))
+    if wanted == token:
+        return token
+    changed = await minting.update(service, principal, wanted)
     service.request.note(token_id, environment_id=changed.environment_id, before=token, after=changed)
     return changed
 
@@ -108,6 +111,8 @@ async def revoke(
     """
     token, environment = await lookup.credential(service, principal, PublicToken, "public_token_to_change", token_id)
     access.require(principal, Permission.REVOKE, access.place_of(environment))
+    if token.revoked_at is not None:
+        return RevokedPublicToken(**asdict(token))
     row = await service.store.one(PublicToken, "revoke_credential", principal.org_id, token_id, Kind.PUBLIC_TOKEN.value)
     assert row is not None
     service.request.note(token_id, environment_id=token.environment_id, before=token, after=row)

@@ -100,6 +100,8 @@ async def make_default(service: Service, principal: Principal, environment_id: s
     if environment.is_ephemeral:
         raise Conflict("An ephemeral environment cannot be the default one.", reason="ephemeral")
     before = await service.store.one(App, "app_to_change", principal.org_id, environment.app_id)
+    if before is not None and before.default_environment_id == environment.id:
+        return before
     after = await service.store.one(
         App, "set_default_environment", principal.org_id, environment.app_id, environment.id
     )
@@ -154,7 +156,9 @@ async def extend(service: Service, principal: Principal, environment_id: str, bo
 
 
 async def store(service: Service, principal: Principal, current: Environment, wanted: Environment) -> Environment:
-    """Store an environment whose row is locked, and note it."""
+    """Store an environment whose row is locked, and note it; one that is already so stays untouched."""
+    if wanted == current:
+        return current
     changed = await service.store.one(
         Environment,
         "update_environment",
@@ -202,7 +206,8 @@ async def _widen(service: Service, principal: Principal, environment_id: str, pa
     access.require(principal, environments.manages(current), access.place_of(current))
     if partitions < current.partitions:
         raise Unprocessable(f"Field `partitions`: there are {current.partitions}; Kafka takes none away again.")
-    await environments.ensure_topics(service, [replace(current, partitions=partitions)])
+    if partitions > current.partitions:
+        await environments.ensure_topics(service, [replace(current, partitions=partitions)])
 
 
 def _with(service: Service, current: Environment, body: UpdateEnvironment) -> Environment:

@@ -57,17 +57,26 @@ async def update_policy(service: Service, principal: Principal, environment_id: 
     access.require(principal, permission, access.place_of(environment))
     current = await _policy(service, principal, environment_id)
     service.request.check_match(current)
+    wanted = Policy(
+        environment_id=environment_id,
+        rate=current.rate if body.rate is UNSET else body.rate and rights.rate_of(body.rate),
+        monthly_quota=current.monthly_quota
+        if body.monthly_quota is UNSET
+        else body.monthly_quota and rights.quota_of(body.monthly_quota),
+        over_quota=current.over_quota if body.over_quota is UNSET else body.over_quota,
+        categories=current.categories if body.categories is UNSET else rights.categories_of(body.categories or {}),
+    )
+    if wanted == current:
+        return current
     changed = await service.store.one(
         Policy,
         "update_policy",
         principal.org_id,
         environment_id,
-        current.rate if body.rate is UNSET else body.rate and rights.rate_of(body.rate),
-        current.monthly_quota
-        if body.monthly_quota is UNSET
-        else body.monthly_quota and rights.quota_of(body.monthly_quota),
-        current.over_quota if body.over_quota is UNSET else body.over_quota,
-        current.categories if body.categories is UNSET else rights.categories_of(body.categories or {}),
+        wanted.rate,
+        wanted.monthly_quota,
+        wanted.over_quota,
+        wanted.categories,
     )
     assert changed is not None
     service.request.note(environment_id, environment_id=environment_id, before=current, after=changed)

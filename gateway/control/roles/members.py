@@ -60,6 +60,8 @@ async def update(service: Service, principal: Principal, member_id: str, body: U
     service.request.check_match(current)
     email = current.email if body.email is UNSET else body.email
     name = current.name if body.name is UNSET else body.name
+    if (email, name) == (current.email, current.name):
+        return current
     changed = await service.store.one(Member, "update_member", principal.org_id, member_id, email, name)
     if changed is None:
         raise _taken(email)
