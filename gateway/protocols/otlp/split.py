@@ -1,46 +1,22 @@
-"""A request that is larger than a record, in parts: requests of their own, each with its resources and scopes."""
+"""A request that is larger than a record, in parts: requests of their own, each with its resources and scopes.
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import Generic, Protocol, TypeVar
+The items of metrics are data points: a metric that is larger than a record becomes several of the same name.
+"""
 
-from msgspec import DecodeError, Raw, Struct
-from msgspec.json import Decoder, encode
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from msgspec import DecodeError
 from msgspec.structs import replace
 
-from gateway.protocols.otlp import walk
+from gateway.protocols.otlp.forms import Form, Group, Json, Protobuf
 from gateway.protocols.otlp.messages import LEVELS
-from gateway.protocols.otlp.remove import chosen, spellings
-from gateway.protocols.otlp.validate import validate
 from gateway.protocols.otlp.verdict import Verdict
 from gateway.protocols.parts import Part, Sizes
 from schemas.errors import Malformed
 from schemas.signals import Format, Signal
 
 T = TypeVar("T")
-_OBJECT = Decoder(dict[str, Raw])
-_LIST = Decoder(list[Raw])
-
-
-class Group(Struct, Generic[T], frozen=True):
-    """Items of one scope of one resource, by their numbers: `first` is that of the first item."""
-
-    resource: int
-    scope: int
-    first: int
-    resource_head: bytes
-    scope_head: bytes
-    items: list[T]
-
-
-class _Form(Protocol[T]):
-    """How a format is taken apart and put together: a resource, a scope and an item each cost at most `frame_bytes`."""
-
-    frame_bytes: int
-
-    def groups(self) -> Iterator[Group[T]]: ...
-    def size_of(self, item: T) -> int: ...
-    def render(self, groups: Sequence[Group[T]]) -> bytes: ...
 
 
 def split(
@@ -64,22 +40,20 @@ def split(
         Malformed: no item is left, or the bytes cannot be walked.
     """
     if payload_format is Format.PROTOBUF:
-        return _split(signal, payload_format, _Protobuf(data), verdict, sizes)
+        return _split(signal, Protobuf(data), verdict, sizes)
     try:
-        return _split(signal, payload_format, _Json(signal, data), verdict, sizes)
+        return _split(signal, Json(signal, data), verdict, sizes)
     except (DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"The JSON body cannot be split into records: {error}.") from error
 
 
-def _split(
-    signal: Signal, payload_format: Format, form: _Form[T], verdict: Verdict, sizes: Sizes
-) -> tuple[Verdict, Iterator[Part]]:
-    parts, refused = _plan(form, sizes)
-    if refused:
-        lost = len(refused)
-        if signal is Signal.METRICS:
-            # Data points are counted, and only decoding tells how many there are.
-            lost = sum(validate(signal, payload_format, form.render([each])).accepted for each in refused)
+def _split(signal: Signal, form: Form[T], verdict: Verdict, sizes: Sizes) -> tuple[Verdict, Iterator[Part]]:
+    plan = _Plan(form, sizes, has_points=signal is Signal.METRICS)
+    for group in form.groups():
+        plan.add(group)
+    if refused := plan.refused:
+        # A metric without data points holds nothing that is counted.
+        lost = sum(signal is not Signal.METRICS or each.metric is not None for each in refused)
         message = _message(signal, refused, form.size_of(refused[0].items[0]), sizes)
         if lost == verdict.accepted:
             raise Malformed(message)
@@ -89,125 +63,78 @@ def _split(
             f"{message} {verdict.message}".strip(),
             verdict.rewritten,
         )
-    return verdict, (Part(form.render(groups)) for groups in parts)
+    return verdict, (Part(form.render(groups)) for groups in plan.parts)
 
 
-def _plan(form: _Form[T], sizes: Sizes) -> tuple[list[list[Group[T]]], list[Group[T]]]:
-    """Fill one part after the other, in the order of the request; answer also the items that fit none, one a group."""
-    parts: list[list[Group[T]]] = []
-    refused: list[Group[T]] = []
-    used_bytes = sizes.record_max_bytes
-    for group in form.groups():
-        scope_bytes = len(group.scope_head) + form.frame_bytes
-        resource_bytes = len(group.resource_head) + form.frame_bytes
+class _Plan(Generic[T]):
+    """Which items go into which part, filled one after the other in the order of the request; `refused` fit none.
+
+    What surrounds the items comes again with each part. Where that is large, a part has room for items of half a
+    record all the same: else a short request would become many long records.
+    """
+
+    def __init__(self, form: Form[T], sizes: Sizes, *, has_points: bool) -> None:
+        self.parts: list[list[Group[T]]] = []
+        self.refused: list[Group[T]] = []
+        self._form = form
+        self._sizes = sizes
+        self._room_bytes = sizes.record_max_bytes // 2
+        self._has_points = has_points
+        self._used_bytes = 0
+        self._max_bytes = 0
+
+    def add(self, group: Group[T]) -> None:
+        """Place the items of a group."""
+        form, sizes, frame_bytes = self._form, self._sizes, self._form.frame_bytes
+        metric = group.metric
+        resource_bytes = len(group.resource_head) + frame_bytes
+        scope_bytes = len(group.scope_head) + frame_bytes
+        metric_bytes = len(metric.head) + len(metric.data_head) + 2 * frame_bytes if metric else 0
+        heads_bytes = 2 * frame_bytes + resource_bytes + scope_bytes + metric_bytes
         for number, item in enumerate(group.items):
             size_bytes = form.size_of(item)
-            alone_bytes = 2 * form.frame_bytes + resource_bytes + scope_bytes + size_bytes
-            if size_bytes > sizes.item_max_bytes or alone_bytes > sizes.value_max_bytes:
-                refused.append(replace(group, first=number, items=[item]))
+            alone_bytes = heads_bytes + size_bytes
+            fits = (
+                size_bytes <= sizes.item_max_bytes
+                and heads_bytes + max(size_bytes, self._room_bytes) <= sizes.value_max_bytes
+            )
+            if self._has_points and metric is None and (not fits or alone_bytes > sizes.record_max_bytes):
+                taken_apart = form.points_of(item, number)
+                if taken_apart is not None:
+                    self.add(replace(group, metric=taken_apart[0], items=taken_apart[1]))
+                    continue
+            if not fits:
+                self.refused.append(replace(group, first=number, items=[item]))
                 continue
-            last = parts[-1][-1] if parts else None
+            last = self.parts[-1][-1] if self.parts else None
             is_same_resource = last is not None and last.resource == group.resource
             is_same_scope = is_same_resource and last is not None and last.scope == group.scope
-            more_bytes = size_bytes + form.frame_bytes
+            is_same_metric = is_same_scope and last is not None and last.metric is metric
+            more_bytes = size_bytes + frame_bytes
             more_bytes += (0 if is_same_scope else scope_bytes) + (0 if is_same_resource else resource_bytes)
-            if used_bytes + more_bytes > sizes.record_max_bytes:
-                parts.append([replace(group, first=number, items=[item])])
-                used_bytes = alone_bytes
+            more_bytes += 0 if is_same_metric else metric_bytes
+            if self._used_bytes + more_bytes > self._max_bytes:
+                self.parts.append([replace(group, first=number, items=[item])])
+                self._used_bytes = alone_bytes
+                self._max_bytes = max(sizes.record_max_bytes, heads_bytes + self._room_bytes)
                 continue
-            used_bytes += more_bytes
-            if is_same_scope and last is not None:
+            self._used_bytes += more_bytes
+            if is_same_metric and last is not None:
                 last.items.append(item)
             else:
-                parts[-1].append(replace(group, first=number, items=[item]))
-    return parts, refused
+                self.parts[-1].append(replace(group, first=number, items=[item]))
 
 
 def _message(signal: Signal, refused: list[Group[T]], size_bytes: int, sizes: Sizes) -> str:
     """Say which items are too large, by the first of them, which has so many bytes."""
     first = refused[0]
     resources, scopes, items = LEVELS[signal]
-    place = f"{resources}[{first.resource}].{scopes}[{first.scope}].{items}[{first.first}]"
+    place = f"{resources}[{first.resource}].{scopes}[{first.scope}].{items}"
+    if first.metric is not None:
+        items = "data_points"
+        place += f"[{first.metric.number}].{first.metric.kind}.{items}"
+    surrounding = "metric, resource and scope" if signal is Signal.METRICS else "resource and scope"
     return (
         f"{len(refused)} {items} were refused as too large: one may have {sizes.item_max_bytes} bytes, "
-        f"{sizes.value_max_bytes} with its resource and scope. The first is {place}, of {size_bytes} bytes."
+        f"{sizes.value_max_bytes} with its {surrounding}. The first is {place}[{first.first}], of {size_bytes} bytes."
     )
-
-
-class _Protobuf:
-    """`_Form` of protobuf: items are copied with their tag and length, wherever the walk has found them."""
-
-    frame_bytes = 6  # a tag, and a length below 2**35
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def groups(self) -> Iterator[Group[walk.Slice]]:
-        for resource_number, resource in enumerate(walk.resources(self._data)):
-            resource_head, scopes = walk.level(self._data, resource)
-            for scope_number, scope in enumerate(scopes):
-                scope_head, items = walk.level(self._data, scope)
-                yield Group(resource_number, scope_number, 0, resource_head, scope_head, items)
-
-    def size_of(self, item: walk.Slice) -> int:
-        return item.end - item.content
-
-    def render(self, groups: Sequence[Group[walk.Slice]]) -> bytes:
-        pieces: list[bytes] = []
-        for _, of_resource in groupby(groups, key=lambda group: group.resource):
-            inner: list[bytes] = []
-            head = b""
-            for group in of_resource:
-                head = group.resource_head
-                size_bytes = len(group.scope_head) + sum([item.end - item.start for item in group.items])
-                inner += [walk.framed(2, size_bytes), group.scope_head]
-                inner += [self._data[item.start : item.end] for item in group.items]
-            pieces += [walk.framed(1, len(head) + sum(map(len, inner))), head, *inner]
-        return b"".join(pieces)
-
-
-class _Json:
-    """`_Form` of JSON: items keep their text."""
-
-    frame_bytes = 32  # `{"resourceMetrics":[` is the longest, with `]}` and a comma
-
-    def __init__(self, signal: Signal, data: bytes) -> None:
-        self._data = data
-        self._resources, self._scopes, self._items = LEVELS[signal]
-
-    def groups(self) -> Iterator[Group[Raw]]:
-        _, resources = _level(self._data, self._resources)
-        for resource_number, resource in enumerate(resources):
-            resource_head, scopes = _level(resource, self._scopes)
-            for scope_number, scope in enumerate(scopes):
-                scope_head, items = _level(scope, self._items)
-                yield Group(resource_number, scope_number, 0, resource_head, scope_head, items)
-
-    def size_of(self, item: Raw) -> int:
-        return len(memoryview(item))
-
-    def render(self, groups: Sequence[Group[Raw]]) -> bytes:
-        resources: list[bytes] = []
-        for _, of_resource in groupby(groups, key=lambda group: group.resource):
-            scopes: list[bytes] = []
-            head = b""
-            for group in of_resource:
-                head = group.resource_head
-                scopes.append(_object(group.scope_head, self._items, group.items))
-            resources.append(_object(head, self._scopes, scopes))
-        return _object(b"", self._resources, resources)
-
-
-def _level(text: bytes | Raw, name: str) -> tuple[bytes, list[Raw]]:
-    """Answer the members of an object but one, as their text, and that one: the list that leads to the items."""
-    fields = _OBJECT.decode(text)
-    key = chosen(fields, name)
-    children = _LIST.decode(fields[key]) if key else []
-    others = {key: value for key, value in fields.items() if key not in spellings(name)}
-    return (encode(others)[1:-1], children)
-
-
-def _object(head: bytes, name: str, children: Sequence[bytes | Raw]) -> bytes:
-    """Write an object: the members in `head`, and a list under a name."""
-    comma = b"," if head else b""
-    return b"{%b%b%b:[%b]}" % (head, comma, encode(spellings(name)[0]), b",".join(children))

@@ -12,7 +12,7 @@ from gateway.protocols.otlp.decode import decode, parse, wrong_signal
 from gateway.protocols.otlp.explain import other_signal
 from gateway.protocols.otlp.json_read import column, other_key, read
 from gateway.protocols.otlp.json_types import SNAKE
-from gateway.protocols.otlp.messages import LEVELS
+from gateway.protocols.otlp.messages import LEVELS, METRIC_DATA
 from gateway.protocols.otlp.remove import Faults, remove_from_json, remove_from_message
 from gateway.protocols.otlp.truncation import first_cut, may_be_cut_of_json, may_be_cut_of_message
 from gateway.protocols.otlp.verdict import Verdict
@@ -20,8 +20,8 @@ from gateway.runtime.settings import Limits
 from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Format, Signal
 
-_DATA = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _LEVEL_MAX_COUNT = 250_000  # resources, scopes or items of one request; exporters send some hundred
+_DATA_POINTS_MAX_COUNT = 1_000_000  # of one request; one may be empty, and take two bytes
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
 _LIMITS = Limits()
 _RULE = "a trace id has 16 bytes, a span id has 8, and neither is all zeros"
@@ -129,12 +129,22 @@ def _data_points(request: _Request) -> int:
     """Count data points; where a metric in JSON has several kinds of data, the last one counts, as in protobuf."""
     if request.payload_format is Format.PROTOBUF:
         kinds = [(metric, metric.WhichOneof("data")) for metric in request.items]
-        return sum(len(getattr(metric, kind).data_points) for metric, kind in kinds if kind is not None)
+        return _bounded(sum(len(getattr(metric, kind).data_points) for metric, kind in kinds if kind is not None))
     total = 0
     for metric in request.items:
-        found = [data for kind in _DATA if (data := getattr(metric, kind) or getattr(metric, SNAKE + kind, None))]
+        found = [
+            data
+            for kind in METRIC_DATA.values()
+            if (data := getattr(metric, kind) or getattr(metric, SNAKE + kind, None))
+        ]
         total += len(_children(found[-1], "data_points")) if found else 0
-    return total
+    return _bounded(total)
+
+
+def _bounded(count: int) -> int:
+    if count > _DATA_POINTS_MAX_COUNT:
+        raise PayloadTooLarge(f"The request has {count} data points; {_DATA_POINTS_MAX_COUNT} is the limit.")
+    return count
 
 
 def _ids(request: _Request, name: str) -> Sequence[bytes | str]:

@@ -6,6 +6,7 @@ Source: protobuf.dev, Encoding. The field numbers are the same for all three sig
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.protocols.otlp.messages import METRIC_DATA
 from schemas.errors import Malformed
 
 _VARINT, _FIXED64, _LENGTH, _START_GROUP, _END_GROUP, _FIXED32 = range(6)
@@ -13,6 +14,7 @@ _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 _VARINT_MAX_BYTES = 10
 _ROOT_CHILD = 1  # Export*ServiceRequest.resource_*
 _INNER_CHILD = 2  # Resource*.scope_*, Scope*.spans, .log_records and .metrics
+_POINTS = 1  # data_points of each kind of a metric's data
 
 
 class Slice(NamedTuple):
@@ -53,6 +55,32 @@ def level(data: bytes, message: Slice) -> Level:
         else:
             head.append(data[field.start : field.end])
     return Level(b"".join(head), children)
+
+
+def metric(data: bytes, message: Slice) -> tuple[bytes, int | None, Level]:
+    """Answer a metric without its data, the number of its kind of data (None without), and that with its data points.
+
+    Of several kinds the last one counts; what stands there twice of one kind is one message in two pieces.
+
+    Raises:
+        Malformed: the bytes are no message.
+    """
+    head: list[bytes] = []
+    kind: int | None = None
+    inner: list[bytes] = []
+    points: list[Slice] = []
+    for number, field in _fields(data, message.content, message.end):
+        if number not in METRIC_DATA:
+            head.append(data[field.start : field.end])
+            continue
+        if number != kind:
+            kind, inner, points = number, [], []
+        for inner_number, each in _fields(data, field.content, field.end):
+            if inner_number == _POINTS:
+                points.append(each)
+            else:
+                inner.append(data[each.start : each.end])
+    return b"".join(head), kind, Level(b"".join(inner), points)
 
 
 def framed(number: int, content_bytes: int) -> bytes:

@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from schemas.topics import topic_of
 from tests.acceptance.background import Background
@@ -90,6 +91,22 @@ def test_an_item_that_no_record_takes_is_refused_alone(world: World, app: App, k
     alone = form.send(world.url, key, app.channel, body=written(form, request_of(9 * MIB)))
     form.check_error(alone, 400, "log_records[0]")
     assert records_of(world, app) - before == 3
+
+
+@pytest.mark.clause("OTLP b2", "OTLP b3")
+@pytest.mark.parametrize("form", [PROTOBUF, JSON], ids=lambda form: form.name)
+def test_a_metric_larger_than_an_item_is_taken_by_its_data_points(world: World, app: App, key: str, form: Form) -> None:
+    request = ExportMetricsServiceRequest()
+    points = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m", unit="s").gauge.data_points
+    for number in range(10):
+        point = points.add(time_unix_nano=number + 1, as_int=1)
+        point.attributes.add(key="k").value.string_value = secrets.token_hex(MIB // 2)
+    before = records_of(world, app)
+    body = request.SerializeToString() if form is PROTOBUF else json.dumps(MessageToDict(request)).encode()
+    headers = form.headers(key, app.channel)
+    answer = send(f"{world.url}/v1/metrics", headers=headers, body=body)
+    assert (answer.status, partial(form, answer)) == (200, (0, ""))
+    assert records_of(world, app) - before == 10
 
 
 def test_what_is_small_compressed_and_large_inflated_is_split(world: World, app: App, key: str) -> None:
