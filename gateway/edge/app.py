@@ -39,7 +39,7 @@ class Edge:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; nothing escapes but a client that went away."""
-        exchange = Exchange(request, find(request.raw_path))
+        exchange = Exchange(request, find(request.raw_path, request.headers))
         try:
             check_method(exchange.found, request.method)
             if request.method == "OPTIONS":

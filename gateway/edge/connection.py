@@ -10,8 +10,11 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.edge import http2
+from gateway.edge.exchange import CROSS_ORIGIN, SERVER_NAME
+from gateway.protocols.replies import anyones_error
 from gateway.runtime import metrics
 from gateway.runtime.settings import Limits, Server
+from schemas.errors import GatewayError, Malformed
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +85,12 @@ class Connection(RequestHandler):
         """Answer HTTP that cannot be read: the path, and so the protocol, is not known yet."""
         if status >= web.HTTPInternalServerError.status_code:
             _log.error("A request failed.", exc_info=exc)
-        detail = "The request is not valid HTTP/1.1, or its head is larger than is taken."
-        answer = {"detail": detail, "status": status}
-        response = web.json_response(answer, status=status, headers={"Server": "axonpush"})
+            error = GatewayError("An error of ours; it has been logged.")
+        else:
+            error = Malformed("The request's head cannot be read: it is no HTTP/1.1, or larger than is taken.")
+        reply = anyones_error(error)
+        headers = {**dict(reply.headers), **CROSS_ORIGIN, "Server": SERVER_NAME}
+        response = web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.body)
         response.force_close()
         return response
 

@@ -17,7 +17,7 @@ _DRY_RUN: Final = istr("x-axonpush-dry-run")
 _SERVER: Final = istr("Server")
 _ORIGIN: Final = istr("Origin")
 # Without the versions that aiohttp would name.
-_SERVER_NAME = "axonpush"
+SERVER_NAME = "axonpush"
 
 # What a script in a browser may read; credentials (cookies) are never asked for, so any origin may.
 _EXPOSED = (
@@ -28,14 +28,14 @@ _ALLOWED_REQUEST_HEADERS = (
     "x-sentry-auth, x-api-key, x-axonpush-channel, x-axonpush-environment, content-type, content-encoding, "
     "authorization, sentry-trace, baggage, x-requested-with, origin, referer, accept"
 )
-_CROSS_ORIGIN = {
+CROSS_ORIGIN = {
     istr("Access-Control-Allow-Origin"): "*",
     istr("Access-Control-Expose-Headers"): _EXPOSED,
     istr("Cross-Origin-Resource-Policy"): "cross-origin",
 }
 _PREFLIGHT = {
-    **_CROSS_ORIGIN,
-    "Server": _SERVER_NAME,
+    **CROSS_ORIGIN,
+    "Server": SERVER_NAME,
     "Access-Control-Allow-Headers": _ALLOWED_REQUEST_HEADERS,
     "Access-Control-Max-Age": "3600",
 }
@@ -85,7 +85,7 @@ class Exchange:
     def answer(self, reply: Reply) -> web.Response:
         """Turn a reply into aiohttp's response, with the headers that tell where the request belongs."""
         headers: CIMultiDict[str] = CIMultiDict(reply.headers)
-        headers[_SERVER] = _SERVER_NAME
+        headers[_SERVER] = SERVER_NAME
         if self.is_dry_run:
             headers[_DRY_RUN] = "true"
         if (resolution := self.resolution) is not None:
@@ -96,7 +96,7 @@ class Exchange:
         family = self.found.route.family
         # A browser names no origin where it asks for an image, and yet needs leave to show it.
         if family is Family.SENTRY or (_ORIGIN in self.request.headers and family in _PREFLIGHT_STATUS):
-            headers.update(_CROSS_ORIGIN)
+            headers.update(CROSS_ORIGIN)
         return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.pieces or reply.body)
 
     def preflight(self) -> web.Response:

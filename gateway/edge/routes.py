@@ -106,15 +106,24 @@ _NO_ENDPOINT = Route(name="sentry_unknown", family=Family.SENTRY, methods=())
 # A client of Sentry's has one path for all that it sends.
 _FOUND_MAX_COUNT = 256
 _SLASHES = re.compile(r"/{2,}")
+# A request target may name the whole URL, as if to a proxy (RFC 9112 3.2.2).
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
 # Where gRPC's calls of OTLP go.
 _GRPC = "/opentelemetry.proto.collector."
 # Where a misconfigured exporter arrives; it is told in its own form.
 _NO_SIGNAL = Route(name="otlp_unknown", family=Family.OTLP, methods=())
+_SIGNALS = tuple(path for path, route in _EXACT.items() if route.signal is not None)
+# Nobody but an exporter sends it.
+_PROTOBUF = "application/x-protobuf"
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-def find(raw_path: str) -> Found:
+def find(raw_path: str, headers: Mapping[str, str] = _NO_HEADERS) -> Found:
     """Answer the route of a request by its raw path (percent-encoded, query included); every path has one."""
-    return _FOUND.get(raw_path) or _find_laxly(raw_path.partition("?")[0])
+    found = _FOUND.get(raw_path) or _find_laxly(raw_path.partition("?")[0])
+    if found.route is CONTROL and headers.get("Content-Type", "").lower().startswith(_PROTOBUF):
+        return Found(route=_NO_SIGNAL, path=found.path)
+    return found
 
 
 def check_method(found: Found, method: str) -> None:
@@ -138,15 +147,20 @@ def check_method(found: Found, method: str) -> None:
 
 @lru_cache(maxsize=_FOUND_MAX_COUNT)
 def _find_laxly(raw_path: str) -> Found:
-    path = _SLASHES.sub("/", raw_path)
+    path = _SLASHES.sub("/", _without_origin(raw_path))
     path = path.rstrip("/") or "/"
     if (found := _FOUND.get(path)) is not None:
         return found
     if "/api/" in f"{path}/" and (sentry := _find_sentry(path)) is not None:
         return sentry
-    if f"{path}/".startswith(("//", "/v1/", _GRPC)):
+    if f"{path}/".startswith(("//", "/v1/", _GRPC)) or path.lower().endswith(_SIGNALS):
         return Found(route=_NO_SIGNAL, path=path)
     return Found(route=CONTROL, path=path)
+
+
+def _without_origin(raw_path: str) -> str:
+    origin = None if raw_path.startswith("/") else _ORIGIN.match(raw_path)
+    return raw_path if origin is None else raw_path[origin.end() :]
 
 
 def _find_sentry(path: str) -> Found | None:
@@ -154,4 +168,5 @@ def _find_sentry(path: str) -> Found | None:
         if (found := pattern.fullmatch(path)) is not None:
             parameters = {name: plain(unquote(text)) for name, text in found.groupdict().items()}
             return Found(route=route, path=path, parameters=parameters)
-    return Found(route=_NO_ENDPOINT, path=path) if _SENTRY_ELSE.fullmatch(path) else None
+    is_of_sentrys = _SENTRY_ELSE.fullmatch(path) is not None and not path.endswith(_SIGNALS)
+    return Found(route=_NO_ENDPOINT, path=path) if is_of_sentrys else None

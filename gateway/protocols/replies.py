@@ -149,6 +149,14 @@ def sentry_error(error: GatewayError) -> Reply:
     return Reply(status=status, headers=headers, body=msgspec.json.encode({"detail": message, "causes": [message]}))
 
 
+def anyones_error(error: GatewayError) -> Reply:
+    """Answer where it is not known whose form is asked for: this one is that of OTLP's JSON and of Sentry at once."""
+    status, message = _status_of(error), public(error.message)
+    body = {"code": _RPC_CODES[status], "message": message, "detail": message, "causes": [message]}
+    headers = (*_JSON, ("X-Sentry-Error", _line(message)))
+    return Reply(status=status, headers=headers, body=msgspec.json.encode(body), reason=_line(message))
+
+
 def problem(error: GatewayError) -> Reply:
     """Answer a problem body (RFC 9457); its type is `urn:axonpush:error:` and the error's reason."""
     status = _status_of(error)

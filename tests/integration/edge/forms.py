@@ -78,6 +78,7 @@ class Form(Struct, frozen=True):
             assert body["causes"] == [message]
             assert message.isascii()
             assert message.startswith(answer.headers["x-sentry-error"])
+            check_exposed(answer)
         else:
             assert answer.headers["content-type"] == self.content_type
             if self.name == "json":
@@ -91,6 +92,15 @@ class Form(Struct, frozen=True):
             # All that OpenTelemetry's Python exporter logs.
             assert message.startswith(answer.reason)
         assert says in message
+
+
+def check_exposed(answer: Answer) -> None:
+    """See that a script on any page may read an answer of Sentry's endpoints."""
+    exposed = {name.strip() for name in answer.headers["access-control-expose-headers"].split(",")}
+    assert {"x-sentry-error", "x-sentry-rate-limits", "retry-after"} <= exposed
+    assert {"x-axonpush-resolved-environment", "x-axonpush-resolved-via"} <= exposed
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
 PROTOBUF = Form("protobuf", "application/x-protobuf", "X-API-Key", "", logs_protobuf())

@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -9,11 +10,11 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.runtime.settings import Limits
 from tests.acceptance.database import wait_until
-from tests.acceptance.sending import Connection, send
+from tests.acceptance.sending import Answer, Connection, send
 from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, SENTRY, Form, envelope, logs_protobuf
 from tests.integration.edge.world import World
@@ -169,6 +170,29 @@ def test_header_lines(strict: Strict) -> None:
         with tap(strict.url) as connection:
             connection.sendall(b"POST /v1/logs HTTP/1.1\r\n%s\r\n%s" % ("".join(lines).encode(), PROTOBUF.payload))
             assert read_all(connection).split()[1] == status, count
+
+
+UNREADABLE = [
+    pytest.param(b"POST /v1/logs HTTP/1.1\r\nContent-Length: 0\r\n\r\n", id="no host"),
+    pytest.param(b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nX-Long: %s\r\n\r\n" % (b"x" * 4000), id="a long header"),
+    pytest.param(b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03", id="TLS"),
+]
+
+
+@pytest.mark.clause("OTLP 4b", "OTLP 4c")
+@pytest.mark.clause("Sentry 16a", "Sentry 16b", "Sentry 21")
+@pytest.mark.parametrize("data", UNREADABLE)
+def test_a_head_that_cannot_be_read_is_told_in_every_form_at_once(strict: Strict, data: bytes) -> None:
+    with tap(strict.url) as connection:
+        connection.sendall(data)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        body = json.loads(response.read())
+    answer = Answer(response.status, response.reason, {k.lower(): v for k, v in response.getheaders()}, b"")
+    for form, names in ((JSON, ("code", "message")), (SENTRY, ("detail", "causes"))):
+        said = json.dumps({name: body[name] for name in names}).encode()
+        form.check_error(structs.replace(answer, body=said), 400, "cannot be read")
+    assert set(body) == {"code", "message", "detail", "causes"}
 
 
 def test_a_header_line(strict: Strict) -> None:

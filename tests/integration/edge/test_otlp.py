@@ -207,15 +207,19 @@ def test_answers_and_messages_are_small_however_much_is_wrong(world: World, shop
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
 @pytest.mark.parametrize(
     "path",
-    ["/", "//", "/v1", "/v1/", "/v1/logs", "/v1/logs/", "/V1/LOGS", "/v1/metrics/", "/v1/logs/../traces"],
+    [
+        *("/", "//", "/v1", "/v1/", "/v1/logs", "/v1/logs/", "/V1/LOGS", "/v1/metrics/", "/v1/logs/../traces"),
+        *("/v1/traces", "/otlp/v1/traces", "/nowhere"),
+    ],
 )
 def test_no_path_and_no_method_is_redirected(world: World, shop: Shop, path: str, method: str) -> None:
     answer = send(world.url + path, method=method, headers=PROTOBUF.headers(shop.key), body=PROTOBUF.payload)
     assert answer.status in {200, 204, 400, 404, 405}, answer
     assert "location" not in answer.headers
     assert (answer.status == 405) == ("allow" in answer.headers)
-    if answer.status == 404 and path.startswith(("/v1", "//")) and method != "HEAD":
+    if answer.status == 404 and method != "HEAD":
         assert Status.FromString(answer.body).code == 5
+        assert "OTLP goes to /v1/traces" in answer.reason
 
 
 @pytest.mark.clause("OTLP 5c")

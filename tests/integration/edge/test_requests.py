@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 from gateway.runtime.settings import Limits
-from tests.acceptance.sending import Answer, send
+from tests.acceptance.sending import Answer, Connection, send
 from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, SENTRY, Form, envelope
 from tests.integration.edge.world import World
@@ -191,6 +191,16 @@ def test_a_path_that_no_exporter_should_use_names_the_right_ones(
 def test_slashes_do_not_matter_and_nothing_redirects(world: World, shop: Shop, form: Form, path: str) -> None:
     answer = send(world.url + path, headers=form.headers(shop.key), body=form.payload)
     assert answer.status == 200, answer
+
+
+@pytest.mark.clause("OTLP 5e")
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_request_may_name_the_whole_url_as_if_to_a_proxy(world: World, shop: Shop, form: Form) -> None:
+    channel = shop.app.channel
+    with Connection(world.url) as connection:
+        for origin in (world.url, "https://shop.example:443"):
+            answer = connection.send(origin + form.path(channel), "POST", form.headers(shop.key, channel), form.payload)
+            assert answer.status == 200, answer
 
 
 @pytest.mark.clause("Sentry 17e")

@@ -2,13 +2,19 @@
 
 import pytest
 
-from gateway.edge.routes import CONTROL, ENVELOPE, STORE, Family, check_method, find
+from gateway.edge.routes import CONTROL, ENVELOPE, STORE, Family, Found, check_method, find
 from schemas.errors import MethodNotAllowed, NotFound
 from schemas.signals import Signal
 
 
 @pytest.mark.clause("OTLP 5c")
-@pytest.mark.parametrize("path", ["/v1/traces", "/v1/traces/", "//v1/traces", "/v1/traces?dryRun=1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/traces", "/v1/traces/", "//v1/traces", "/v1/traces?dryRun=1"),
+        *("http://shop.example/v1/traces", "HTTPS://shop.example:443//v1/traces/?dryRun=1"),
+    ],
+)
 def test_otlp_paths(path: str) -> None:
     route = find(path).route
     assert (route.family, route.signal) == (Family.OTLP, Signal.TRACES)
@@ -23,6 +29,7 @@ def test_otlp_paths(path: str) -> None:
         "//api//1/envelope//",
         "/api/1/envelope/?sentry_key=ak_x&sentry_version=7",
         "/a/prefix/api/1/envelope/",
+        "http://shop.example:8080/api/1/envelope/?sentry_key=ak_x",
     ],
 )
 def test_sentry_paths(path: str) -> None:
@@ -74,9 +81,28 @@ def test_the_control_planes_path_stays_encoded() -> None:
 
 
 @pytest.mark.clause("OTLP 5b", "OTLP 5d")
-@pytest.mark.parametrize("path", ["/", "/v1/profiles", "/v1/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/v1/profiles", "/v1/", "http://shop.example", "/otlp/v1/traces", "/otlp/v1/logs/?x=1", "/V1/LOGS"),
+        *("/v1/traces/v1/traces", "/api/v1/metrics", "/api/1/integration/otlp/v1/metrics"),
+    ],
+)
 def test_where_a_misconfigured_exporter_arrives_names_the_right_path(path: str) -> None:
-    found = find(path)
+    check_named(find(path))
+
+
+@pytest.mark.clause("OTLP 5b")
+@pytest.mark.parametrize("content_type", ["application/x-protobuf", "Application/X-Protobuf; messageType=x"])
+@pytest.mark.parametrize("path", ["/nowhere", "/traces", "/apps"])
+def test_what_only_an_exporter_sends_is_an_exporters_wherever_it_arrives(path: str, content_type: str) -> None:
+    check_named(find(path, {"Content-Type": content_type}))
+    assert find(path, {"Content-Type": "application/json"}).route is CONTROL
+    assert find("/healthz", {"Content-Type": content_type}).route.family is Family.OPERATIONS
+
+
+def check_named(found: Found) -> None:
+    """See that an exporter is told where OTLP goes."""
     assert found.route.family is Family.OTLP
     with pytest.raises(NotFound, match="/v1/traces"):
         check_method(found, "POST")
