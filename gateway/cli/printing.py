@@ -53,8 +53,14 @@ def _text(value: object) -> str:
         case False:
             return "no"
         case list():
-            return ", ".join(_text(each) for each in cast("list[object]", value)) or "-"
+            return _listed(cast("list[object]", value)) or "-"
         case dict():
             return ", ".join(f"{name} {_text(each)}" for name, each in cast("dict[str, object]", value).items())
         case _:
             return str(value)
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Write a list: objects on lines of their own, anything else side by side."""
+    between = "\n" if any(isinstance(each, dict) for each in values) else ", "
+    return between.join(_text(each) for each in values)

@@ -91,7 +91,10 @@ class Channel(Answer, frozen=True, kw_only=True):
 
 
 class Page(Answer, Generic[T], frozen=True, kw_only=True):
-    """A part of a list, oldest first; `next` is the `after` of the part behind it, null at the end."""
+    """A part of a list, oldest first unless its call says otherwise.
+
+    `next` is the `after` of the part behind it, null at the end.
+    """
 
     items: list[T]
     next: str | None
@@ -194,6 +197,10 @@ class UpdateChannel(Input, frozen=True, kw_only=True):
     """Body of PATCH /channels/{id}; what is not given stays as it is. The slug never changes."""
 
     name: Name | UnsetType = UNSET
+
+
+class NoQuery(Input, frozen=True, kw_only=True):
+    """Query of every call that takes none."""
 
 
 class PageQuery(Input, frozen=True, kw_only=True):

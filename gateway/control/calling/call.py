@@ -66,18 +66,14 @@ class Call(Struct, frozen=True, kw_only=True):
     @property
     def statuses(self) -> tuple[int, ...]:
         """Every status that the call can answer, without those of a fault of ours."""
-        # Headers that contradict each other, and a body that nobody asked for, can come with every request.
-        found = {self.status, 400, 401, 403, 408, 413, 503, *self.refusals}
+        # Headers that contradict each other, a body or a query that nobody asked for, can come with every request.
+        found = {self.status, 400, 401, 403, 408, 413, 422, 503, *self.refusals}
         if self.status_of is not None:
             found |= {200, _CREATED}
         if "{" in self.pattern:
             found.add(404)
-        if self.body is not None:
-            found.add(422)
-        if self.query is not None:
-            found.add(422)
         if self.method == "POST":
-            found |= {409, 422}
+            found.add(409)
         if IF_MATCH in self.headers:
             found.add(412)
         if self.confirms:

@@ -53,9 +53,15 @@ def _words(of: types.Type, description: str | None = None) -> Iterator[str]:
         case types.StrType(pattern=pattern) if pattern == _NO_CONTROL:
             yield "text without control characters"
         case types.StrType(pattern=str()) if description:
-            yield description.rstrip(".")
+            yield _in_sentence(description)
         case _:
             pass
+
+
+def _in_sentence(description: str) -> str:
+    """Write what is a sentence of its own as the end of another one."""
+    first, rest = description[0], description[1:].rstrip(".")
+    return (first if rest[:1].isupper() else first.lower()) + rest
 
 
 def _bare(of: types.Type) -> Iterator[types.Type]:

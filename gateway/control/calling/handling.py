@@ -18,6 +18,7 @@ from gateway.control.calling.requests import Request, etag_of, fingerprint_of
 from gateway.control.guarding import approval_use
 from gateway.control.roles.authentication import authenticate
 from gateway.control.service import Service
+from gateway.control.types import NoQuery
 from gateway.protocols.replies import Reply, problem
 from schemas.attachments import File
 from schemas.errors import GatewayError
@@ -73,10 +74,11 @@ async def handle(
     try:
         principal = await authenticate(service, authorization, takes_any_key=call.permission is None)
         arguments: list[object] = [read_parameter(name, value) for name, value in params.items()]
+        asked = read_query(call.query or NoQuery, query)
         if call.body is not None:
             arguments.append(read_body(call.body, b"{}" if call.is_body_optional and not body else body))
         if call.query is not None:
-            arguments.append(read_query(call.query, query))
+            arguments.append(asked)
 
         async def rule(inner: Service) -> Reply:
             if call.approval is not None:

@@ -20,8 +20,9 @@ _DESCRIPTION = """\
 The control plane: apps, environments, channels, keys, tokens, people, and what is stored.
 
 Events go to `/v1/logs`, `/v1/traces` and `/v1/metrics` (OpenTelemetry) and to `/api/{channel}/envelope/` (Sentry);
-the forms of those are described by their protocols. Every call takes a management key (mk_). Lists go on with `after`,
-the `next` of the page before. A failure is a problem body (RFC 9457) whose `detail` says what to do.
+the forms of those are described by their protocols. Every call takes a management key (mk_). Lists are oldest first
+unless they say otherwise, and go on with `after`, the `next` of the page before. A parameter that a call does not know,
+or that is sent twice, is refused. A failure is a problem body (RFC 9457) whose `detail` says what to do.
 """
 _REQUEST_HEADERS = {
     IDEMPOTENCY_KEY: "The same call with the same key is answered as before and changes nothing more; kept for a day.",
@@ -43,7 +44,7 @@ _FAILURES = {
     410: "The environment has expired.",
     412: "The object is not the one that `If-Match` names.",
     413: "The body is too large.",
-    422: "A field has an impossible value; `detail` names it.",
+    422: "A field or parameter is unknown or has an impossible value; `detail` names it.",
     428: "The call destroys something and has to be confirmed; nothing was done.",
     503: "Something that this needs cannot be reached now; nothing was done.",
 }

@@ -1,6 +1,7 @@
 """Reads what a request brings: body, query and path; what is wrong is named."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -37,7 +38,11 @@ def read_body(body_type: type[T], body: bytes) -> T:
 
 
 def read_query(query_type: type[T], query: Mapping[str, str]) -> T:
-    """Read a query; raises as `read_body`."""
+    """Read a query; a parameter that is given twice is wrong too. Raises as `read_body`."""
+    # The mapping of a request over HTTP has an item for each time that a name was sent.
+    for name, times in Counter(name for name, _ in query.items()).items():
+        if times > 1:
+            raise Unprocessable(f"Field `{name}`: is given {times} times; give it once.")
     try:
         return msgspec.convert(dict(query), type=query_type, strict=False)
     except msgspec.ValidationError as error:

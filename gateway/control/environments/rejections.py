@@ -19,7 +19,9 @@ class RejectionQuery(Input, frozen=True, kw_only=True):
 
     reason: Reason | None = None
     credential_id: Id | None = None
-    after: Annotated[str, Meta(pattern=r"^[0-9A-Z]{0,26}$(?!\n)")] = ""
+    after: Annotated[
+        str, Meta(pattern=r"^[0-9A-Z]{0,26}$(?!\n)", description="The `next` of an earlier page of this list.")
+    ] = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 

@@ -10,7 +10,15 @@ from gateway.control.roles.permissions import Permission
 from gateway.control.types import Answer, ChannelId, Id, Input, PageQuery, RetentionDays
 
 # Tabs and line ends are welcome in a text for people.
-Reason = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)")]
+Reason = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1000,
+        pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$(?!\n)",
+        description="Text without control characters but tabs and line ends.",
+    ),
+]
 
 
 class Action(StrEnum):

@@ -9,7 +9,14 @@ from msgspec import UNSET, Meta, UnsetType
 from gateway.control.roles.permissions import Base, Permission, Scope
 from gateway.control.types import Answer, Id, Input, Moment, Name, PageQuery, Slug
 
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$(?!\n)")]
+Email = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$(?!\n)",
+        description="An address like ann@shop.example.",
+    ),
+]
 
 
 class Member(Answer, frozen=True, kw_only=True):

@@ -1,12 +1,17 @@
 """A wrong field is named, a body that is no JSON is told apart, and no bytes raise anything else."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import inspect as types
+from multidict import MultiDict
 
+from gateway.control.calling.calls import CALLS
+from gateway.control.calling.explaining import takes
 from gateway.control.calling.reading import read_body, read_parameter, read_path, read_query
 from gateway.control.credentials.credential_types import (
     ApiKeyQuery,
@@ -92,7 +97,7 @@ def test_a_wrong_missing_or_unknown_field_is_named(body_type: type[Input], body:
         (CreateApiKey, {**KEY, "scopes": ["log"]}, "`scopes[0]`: takes one of logs, traces, metrics, sentry."),
         (CreateApiKey, {**KEY, "origins": ["x"]}, "`origins[0]`: takes scheme://host or scheme://host:port."),
         (CreateRole, {"slug": "r", "name": "R", "base": "boss", "without": []}, "one of agent, developer, admin."),
-        (CreateMember, {"email": "ann", "name": "Ann"}, "`email`: takes another form"),
+        (CreateMember, {"email": "ann", "name": "Ann"}, "`email`: takes an address like ann@shop.example."),
         (CreateApiKey, {**KEY, "rate": {"burst": -1}}, "`rate.burst`: expected `int` >= 1."),
         (UpdatePolicy, {"categories": {"error": {"perMinute": "x"}}}, "`categories[...].perMinute`: expected `int`"),
     ],
@@ -101,6 +106,33 @@ def test_what_a_field_takes_is_told_in_words(body_type: type[Input], body: dict[
     with pytest.raises(Unprocessable) as caught:
         read_body(body_type, msgspec.json.encode(body))
     assert says in caught.value.message
+
+
+def texts_of(info: types.Type, path: str = "") -> Iterator[str]:
+    """Give the paths of all texts below a type that have a pattern, as msgspec writes them."""
+    match info:
+        case types.Metadata(type=inner):
+            yield from texts_of(inner, path)
+        case types.UnionType(types=alternatives):
+            for each in alternatives:
+                yield from texts_of(each, path)
+        case types.StructType(fields=fields):
+            for field in fields:
+                yield from texts_of(field.type, f"{path}.{field.encode_name}".removeprefix("."))
+        case types.ListType(item_type=inner):
+            yield from texts_of(inner, f"{path}[0]")
+        case types.StrType(pattern=str()):
+            yield path
+        case _:
+            pass
+
+
+@pytest.mark.parametrize(
+    "of", {each: None for call in CALLS for each in (call.body, call.query) if each}, ids=lambda of: of.__name__
+)
+def test_there_are_words_for_every_text_with_a_pattern(of: type[Input]) -> None:
+    for path in texts_of(types.type_info(of)):
+        assert takes(of, path), path
 
 
 def test_bytes_of_a_path_that_are_no_utf8_are_no_ref_and_never_another_one() -> None:
@@ -130,6 +162,11 @@ def test_a_wrong_parameter_of_a_query_is_named(query_type: type[Input], query: d
     with pytest.raises(Unprocessable) as caught:
         read_query(query_type, query)
     assert f"`{field}`" in caught.value.message
+
+
+def test_a_parameter_that_is_sent_twice_is_named() -> None:
+    with pytest.raises(Unprocessable, match="`limit`: is given 2 times; give it once"):
+        read_query(PageQuery, MultiDict([("limit", "1"), ("after", ""), ("limit", "1")]))
 
 
 def test_numbers_of_a_query_are_read() -> None:

@@ -86,3 +86,10 @@ def test_a_query_has_plain_types() -> None:
     assert (after["name"], after["required"]) == ("after", False)
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     assert {each["name"]: each["schema"]["type"] for each in rest} == {"appId": "string", "environmentId": "string"}
+
+
+def test_lists_that_begin_with_the_newest_say_so() -> None:
+    assert "oldest first unless its call says otherwise" in SCHEMAS["Page_App_"]["description"]
+    for name in ("rejections", "attachments"):
+        operation = DOCUMENT["paths"][f"/environments/{{id}}/{name}"]["get"]
+        assert "newest first" in operation["summary"]
