@@ -1,5 +1,6 @@
 """Starting the `axonpush` command as users do, and stopping it."""
 
+import ctypes
 import os
 import re
 import secrets
@@ -14,6 +15,9 @@ import psutil
 
 COMMAND = str(Path(sys.executable).with_name("axonpush"))
 _POLL_SECONDS = 0.05
+# Loaded here: between fork and exec as little as possible is done.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
 
 
 def clean_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -39,7 +43,12 @@ class Process:
         self._log = log
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
-                [COMMAND, *arguments], env=clean_environment(env), stdout=output, stderr=output, cwd=log.parent
+                [COMMAND, *arguments],
+                env=clean_environment(env),
+                stdout=output,
+                stderr=output,
+                cwd=log.parent,
+                preexec_fn=_end_with_the_tests if _PRCTL else None,  # noqa: PLW1509 (it makes one system call)
             )
 
     @property
@@ -81,6 +90,12 @@ class Process:
             assert code is None, f"{self._name} ended with {code}:\n{self.log}"
             assert time.monotonic() < deadline, f"{self._name} {complaint} within {timeout_seconds} s:\n{self.log}"
             time.sleep(_POLL_SECONDS)
+
+
+def _end_with_the_tests() -> None:
+    """Let a run of the tests that is interrupted, or killed, leave no stack behind."""
+    assert _PRCTL is not None
+    _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def start_edge(env: Mapping[str, str], folder: Path, *arguments: str) -> tuple[Process, str]:
