@@ -93,6 +93,7 @@ def test_an_origin_and_a_network_are_checked_as_the_api_stored_them(world: World
     JSON.check_error(JSON.send(world.url, elsewhere, app.channel), 403, "network")
 
 
+@pytest.mark.clause("Sentry 23a", "Sentry 23c")
 @pytest.mark.clause("OTLP 17b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_rate_of_a_key_is_its_own(world: World, app: App, form: Form) -> None:
@@ -104,6 +105,7 @@ def test_a_rate_of_a_key_is_its_own(world: World, app: App, form: Form) -> None:
     assert form.send(world.url, other, app.channel).status == 200
 
 
+@pytest.mark.clause("Sentry 23a", "Sentry 23c")
 @pytest.mark.clause("OTLP 17b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_a_rate_of_an_environment_is_that_of_all_its_keys(world: World, app: App, form: Form) -> None:
@@ -132,6 +134,7 @@ def test_bytes_are_counted_as_they_were_sent_announced_or_not(world: World, app:
     assert statuses == [200, 200, 200, 429]
 
 
+@pytest.mark.clause("Sentry 23a")
 def test_a_monthly_quota_ends_and_can_be_raised(world: World, app: App) -> None:
     made = app.made_key(monthlyQuota={"requests": 3})
     page = {"Origin": "https://shop.example"}

@@ -12,7 +12,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 
 from schemas.topics import topic_of
 from tests.acceptance.background import Background
@@ -36,7 +39,7 @@ def request_of(*sizes_bytes: int) -> ExportLogsServiceRequest:
     return request
 
 
-def written(form: Form, request: ExportLogsServiceRequest) -> bytes:
+def written(form: Form, request: ExportLogsServiceRequest | ExportMetricsServiceRequest) -> bytes:
     return request.SerializeToString() if form is PROTOBUF else json.dumps(MessageToDict(request)).encode()
 
 
@@ -107,6 +110,24 @@ def test_a_metric_larger_than_an_item_is_taken_by_its_data_points(world: World, 
     answer = send(f"{world.url}/v1/metrics", headers=headers, body=body)
     assert (answer.status, partial(form, answer)) == (200, (0, ""))
     assert records_of(world, app) - before == 10
+
+
+@pytest.mark.clause("OTLP 10c", "OTLP b3")
+@pytest.mark.parametrize("form", [PROTOBUF, JSON], ids=lambda form: form.name)
+def test_the_points_of_a_metric_that_no_record_takes_are_refused(world: World, key: str, form: Form) -> None:
+    request = ExportMetricsServiceRequest()
+    metrics = request.resource_metrics.add().scope_metrics.add().metrics
+    for description in ("", "x" * 9 * MIB):
+        points = metrics.add(name="m", description=description).gauge.data_points
+        for number in range(3):
+            points.add(time_unix_nano=number + 1, as_int=1)
+    answer = send(f"{world.url}/v1/metrics", headers=form.headers(key), body=written(form, request))
+    assert answer.status == 200, answer
+    if form is PROTOBUF:
+        told = ExportMetricsServiceResponse.FromString(answer.body).partial_success
+        assert told.rejected_data_points == 3
+    else:
+        assert answer.json()["partialSuccess"]["rejectedDataPoints"] == "3"
 
 
 def test_what_is_small_compressed_and_large_inflated_is_split(world: World, app: App, key: str) -> None:

@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from tests.acceptance.sending import Answer, send
 from tests.acceptance.stack import App
-from tests.integration.edge.forms import JSON, SENTRY, check_exposed, envelope
+from tests.integration.edge.forms import JSON, PROTOBUF, SENTRY, check_exposed, envelope
 from tests.integration.edge.world import World
+from tests.unit.protocols.test_otlp_validate import GOOD, traces
 
 EVENT_ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 DASHED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -76,6 +77,11 @@ class Row(Struct, frozen=True):
 TEXT = "text/plain; charset=utf-8"
 ROWS = (
     pytest.param(Row("/api/<channel>/envelope/", 200, envelope(), answered_type="application/json"), id="envelope"),
+    pytest.param(
+        Row("/api/<channel>/envelope/", 200, b'{}\n{"type":"nobody_knows","new":1}\n\xff\n{"type":"session"}\n{}'),
+        id="an unknown item",
+        marks=pytest.mark.clause("Sentry 5a"),
+    ),
     pytest.param(Row("/api/<channel>/store/", 200, EVENT, answered=f'{{"id":"{EVENT_ID}"}}'), id="store"),
     pytest.param(
         Row("/api/<channel>/store/", 200, base64.b64encode(EVENT), answered=f'{{"id":"{EVENT_ID}"}}'), id="base64"
@@ -109,9 +115,13 @@ ROWS = (
     pytest.param(
         Row("/api/<channel>/csp-report/?sentry_key=<key>", 200, CSP, content_type="application/csp-report"), id="csp"
     ),
-    pytest.param(
-        Row("/api/<channel>/security/?sentry_key=<key>", 200, b"[{}]", content_type="application/reports+json"),
-        id="reporting",
+    *(
+        pytest.param(
+            Row(f"/api/<channel>/{path}/?sentry_key=<key>", 200, b"[{}]", content_type=f"application/{kind}"),
+            id=f"{path} {kind}",
+        )
+        for path in ("security", "csp-report")
+        for kind in ("reports+json", "expect-ct-report+json", "expect-staple-report", "json")
     ),
     pytest.param(
         Row("/api/<channel>/minidump/?sentry_key=<key>", 200, DUMP[0], content_type=DUMP[1], answered_type=TEXT),
@@ -123,6 +133,10 @@ ROWS = (
     pytest.param(
         Row("/api/<channel>/cron/nightly/<key>/", 202, b'{"status":"in_progress"}', content_type="application/json"),
         id="cron by JSON",
+    ),
+    pytest.param(
+        Row("/api/<channel>/cron/nightly/", 202, b'{"status":"error"}', content_type="application/json"),
+        id="cron by JSON and header",
     ),
     pytest.param(
         Row(f"/api/<channel>/events/{EVENT_ID}/attachments/", 201, DUMP[0], content_type=DUMP[1]), id="attachments"
@@ -199,6 +213,10 @@ def test_what_is_refused_is_told_in_sentrys_form(shop: Shop, row: tuple[str, str
     assert shop.records() == before
 
 
+def basic(user: str) -> str:
+    return base64.b64encode(f"{user}:".encode()).decode()
+
+
 AUTHS: tuple[tuple[str, str, Mapping[str, str], int], ...] = (
     ("the header", "", {"X-Sentry-Auth": "sEnTrY sentry_key=<key>, sentry_client=x/1"}, 200),
     ("Authorization", "", {"Authorization": "Sentry sentry_key=<key>,sentry_version=7"}, 200),
@@ -208,8 +226,10 @@ AUTHS: tuple[tuple[str, str, Mapping[str, str], int], ...] = (
     ("twice the same", "?sentry_key=<key>", {"X-Sentry-Auth": "Sentry sentry_key=<key>"}, 200),
     ("none", "", {}, 401),
     ("two different ones", "?sentry_key=<key>", {"X-Sentry-Auth": "Sentry sentry_key=ak_x"}, 401),
+    ("two in two headers", "", {"X-Sentry-Auth": "Sentry sentry_key=<key>", "Authorization": "Basic <other>"}, 401),
     ("two in the query", "?sentry_key=<key>&sentry_key=ak_x", {}, 401),
     ("a version that is too new", "?sentry_key=<key>&sentry_version=8", {}, 400),
+    ("a version too new in the header", "", {"X-Sentry-Auth": "Sentry sentry_key=<key>, sentry_version=8"}, 400),
     ("a version too new beside", "?sentry_version=8", {"X-Sentry-Auth": "Sentry sentry_key=<key>"}, 400),
     ("other characters", "?sentry_key=ak-x", {}, 400),
     ("wrong check digits", "?sentry_key=<key>x", {}, 403),
@@ -217,21 +237,32 @@ AUTHS: tuple[tuple[str, str, Mapping[str, str], int], ...] = (
 )
 
 
+BODIES = {"envelope": envelope(), "store": EVENT, "security": CSP}
+
+
 @pytest.mark.clause("Sentry 17a", "Sentry 17b", "Sentry 17c", "Sentry 17d", "Sentry 18a", "Sentry 18b")
 @pytest.mark.parametrize(("query", "headers", "status"), [row[1:] for row in AUTHS], ids=[row[0] for row in AUTHS])
-@pytest.mark.parametrize("endpoint", ["envelope", "security"])
+@pytest.mark.parametrize("endpoint", list(BODIES))
 def test_the_key_may_stand_where_clients_put_it(
     shop: Shop, endpoint: str, query: str, headers: Mapping[str, str], status: int
 ) -> None:
-    basic = base64.b64encode(f"{shop.key}:".encode()).decode()
-    given = {name: value.replace("<key>", shop.key).replace("<basic>", basic) for name, value in headers.items()}
-    given["Content-Type"] = "application/json"
-    body = envelope() if endpoint == "envelope" else CSP
-    query = query.replace("<key>", shop.key)
-    answer = send(f"{shop.world.url}/api/{shop.app.channel}/{endpoint}/{query}", headers=given, body=body)
+    filled = {"<key>": shop.key, "<basic>": basic(shop.key), "<other>": basic("ak_prod_other")}
+    given = {"Content-Type": "application/json", **headers}
+    for name, value in filled.items():
+        given = {header: text.replace(name, value) for header, text in given.items()}
+        query = query.replace(name, value)
+    answer = send(f"{shop.world.url}/api/{shop.app.channel}/{endpoint}/{query}", headers=given, body=BODIES[endpoint])
     assert answer.status == status, answer
     if status != 200:
         SENTRY.check_error(answer, status, "")
+
+
+@pytest.mark.clause("Sentry 17d", "Sentry 18a")
+@pytest.mark.parametrize(("key", "header", "status"), [("ak_x", True, 401), ("ak_x", False, 403), ("a-k", False, 400)])
+@pytest.mark.parametrize("path", ["unreal/{}/", "cron/nightly/{}/?status=ok"])
+def test_a_key_in_the_path_counts_as_any_other(shop: Shop, path: str, key: str, status: int, *, header: bool) -> None:
+    answer = shop.send(f"/api/<channel>/{path.format(key)}", b"UE4", key=header)
+    SENTRY.check_error(answer, status, "")
 
 
 @pytest.mark.clause("Sentry 19a", "Sentry 17a")
@@ -279,6 +310,10 @@ def test_otlp_comes_under_sentrys_path_too(shop: Shop, signal: str) -> None:
         answer = shop.send(path + suffix, body, Content_Type="application/json")
         assert (answer.status, answer.body) == (200, b"{}"), answer
     assert shop.records() == before + 2
+    protobuf = PROTOBUF.payload if signal == "logs" else traces(GOOD).SerializeToString()
+    answer = shop.send(path, protobuf, Content_Type="application/x-protobuf")
+    assert (answer.status, answer.body) == (200, b""), answer
+    assert answer.headers["content-type"] == "application/x-protobuf"
     JSON.check_error(shop.send(path, body, key=False, Content_Type="application/json"), 401, "No key")
     JSON.check_error(shop.send(path, b"{", Content_Type="application/json"), 400, "JSON")
     JSON.check_error(

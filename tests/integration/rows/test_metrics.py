@@ -116,7 +116,7 @@ POINTS: list[tuple[str, Metric, dict[str, Any]]] = [
                 aggregation_temporality=DELTA,
                 data_points=[
                     HistogramDataPoint(
-                        count=UINT8_MAX, sum=math.nan, min=0.5, bucket_counts=[1, 2], explicit_bounds=[0.25]
+                        count=UINT8_MAX, sum=math.nan, min=0.5, max=9.5, bucket_counts=[1, 2], explicit_bounds=[0.25]
                     )
                 ],
             ),
@@ -125,7 +125,7 @@ POINTS: list[tuple[str, Metric, dict[str, Any]]] = [
             "type": "histogram",
             "temporality": 1,
             "monotonic": None,
-            "histogram": {"count": UINT8_MAX, "sum": "NaN", "min": 0.5, "counts": [1, 2], "bounds": [0.25]},
+            "histogram": {"count": UINT8_MAX, "sum": "NaN", "min": 0.5, "max": 9.5, "counts": [1, 2], "bounds": [0.25]},
         },
     ),
     (
@@ -136,10 +136,14 @@ POINTS: list[tuple[str, Metric, dict[str, Any]]] = [
                 data_points=[
                     ExponentialHistogramDataPoint(
                         count=6,
+                        sum=-1.5,
+                        min=-4,
+                        max=2,
                         scale=-2,
                         zero_count=1,
                         zero_threshold=0.5,
                         positive=ExponentialHistogramDataPoint.Buckets(offset=-1, bucket_counts=[2, 3]),
+                        negative=ExponentialHistogramDataPoint.Buckets(offset=7, bucket_counts=[1]),
                     )
                 ]
             ),
@@ -149,11 +153,14 @@ POINTS: list[tuple[str, Metric, dict[str, Any]]] = [
             "temporality": 0,
             "histogram": {
                 "count": 6,
+                "sum": -1.5,
+                "min": -4,
+                "max": 2,
                 "scale": -2,
                 "zero_count": 1,
                 "zero_threshold": 0.5,
                 "positive": {"offset": -1, "counts": [2, 3]},
-                "negative": {"offset": 0, "counts": []},
+                "negative": {"offset": 7, "counts": [1]},
             },
         },
     ),

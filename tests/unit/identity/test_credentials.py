@@ -82,6 +82,7 @@ SENTRY_PLACES: Sequence[tuple[Pairs, dict[str, str], str | None]] = (
 )
 
 
+@pytest.mark.clause("Sentry 17a", "Sentry 17b")
 @pytest.mark.parametrize(("pairs", "query", "path_key"), SENTRY_PLACES)
 def test_sentry_reads_every_place(pairs: Pairs, query: dict[str, str], path_key: str | None) -> None:
     assert sentry_key(headers(*pairs), MultiDict(query), path_key) == KEY
@@ -100,6 +101,7 @@ def test_sentry_without_any_key_is_unauthenticated() -> None:
     assert caught.value.reason == "no_credential"
 
 
+@pytest.mark.clause("Sentry 17d")
 def test_two_different_sentry_keys_are_unauthenticated() -> None:
     with pytest.raises(Unauthenticated) as caught:
         sentry_key(headers(("X-Sentry-Auth", SENTRY)), MultiDict(sentry_key=OTHER))
@@ -110,11 +112,13 @@ def test_two_different_sentry_keys_are_unauthenticated() -> None:
         sentry_key(headers(("X-Sentry-Auth", SENTRY)), MultiDict(), OTHER)
 
 
+@pytest.mark.clause("Sentry 17e")
 def test_a_dsn_with_another_key_is_malformed() -> None:
     with pytest.raises(Malformed):
         with_dsn(KEY, OTHER)
 
 
+@pytest.mark.clause("Sentry 18a")
 @pytest.mark.parametrize(
     ("pairs", "query"),
     [
