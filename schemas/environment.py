@@ -72,7 +72,7 @@ class App(Struct, frozen=True):
 
 
 class Environment(Struct, frozen=True):
-    """One environment of one app; a deleted one stays as a tombstone.
+    """One environment of one app; a deleted one stays as a tombstone, with its expiry if it came to that.
 
     Where they are set, an accepted request lets it live `ttl_seconds` from then on, until `max_expires_at_ns` at most.
     """

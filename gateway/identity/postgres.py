@@ -16,7 +16,9 @@ _CHANNEL = "axonpush_directory"
 
 _APPS = "SELECT id, default_environment_id, default_channel_id FROM apps WHERE changed_xid >= $1::text::xid8"
 _ENVIRONMENTS = """
-    SELECT id, app_id, slug, ingest, (extract(epoch FROM expires_at) * 1e9)::bigint AS expires_at_ns,
+    SELECT id, app_id, slug, ingest,
+           CASE WHEN deleted_at < expires_at THEN NULL
+                ELSE (extract(epoch FROM expires_at) * 1e9)::bigint END AS expires_at_ns,
            ttl_seconds, (extract(epoch FROM max_expires_at) * 1e9)::bigint AS max_expires_at_ns,
            deleted_at IS NOT NULL AS is_deleted, source_ref, rate, monthly_quota, over_quota, categories
     FROM environments WHERE changed_xid >= $1::text::xid8"""

@@ -175,7 +175,8 @@ def _wrong_channel(text: str) -> Forbidden:
 def _check_live(environment: Environment, now_ns: int) -> None:
     is_expired = _is_past(environment.expires_at_ns, now_ns)
     if environment.is_deleted or is_expired or environment.ingest is Ingest.ARCHIVED:
-        how = "was deleted" if environment.is_deleted else "expired" if is_expired else "is archived"
+        # What expired goes on saying so once it is removed; what was deleted before its end has no end any more.
+        how = "expired" if is_expired else "was deleted" if environment.is_deleted else "is archived"
         ref = f" (made for {environment.source_ref})" if environment.source_ref else ""
         raise Gone(f"The environment {environment.slug!r}{ref} {how}.", reason="environment_gone")
     if environment.ingest is Ingest.PAUSED:

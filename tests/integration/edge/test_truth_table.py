@@ -15,9 +15,9 @@ from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, Form
 from tests.integration.edge.world import World
 
-ENVIRONMENTS = ("staging", "expired", "archived", "deleted", "paused")
+ENVIRONMENTS = ("staging", "expired", "reaped", "archived", "deleted", "paused")
 # Whose topics an edge removes when it gets to it.
-REMOVED = {"expired", "deleted"}
+REMOVED = {"expired", "reaped", "deleted"}
 
 
 class Shop(Struct):
@@ -70,8 +70,19 @@ def shop(world: World) -> Shop:
             app.environments["expired"],
             yesterday,
         ),
+        (
+            "UPDATE environments SET is_ephemeral = true, expires_at = $2, source_ref = 'shop#43',"
+            " deleted_at = now(), purged_at = now() WHERE id = $1",
+            app.environments["reaped"],
+            yesterday,
+        ),
         ("UPDATE environments SET ingest = 'archived' WHERE id = $1", app.environments["archived"]),
-        ("UPDATE environments SET deleted_at = $2 WHERE id = $1", app.environments["deleted"], yesterday),
+        # It would be over by now, but was deleted before.
+        (
+            "UPDATE environments SET deleted_at = $2, is_ephemeral = true, expires_at = now() WHERE id = $1",
+            app.environments["deleted"],
+            yesterday,
+        ),
         ("UPDATE environments SET ingest = 'paused' WHERE id = $1", app.environments["paused"]),
     ):
         world.database.execute(statement, *arguments)
@@ -103,7 +114,12 @@ class Refused(Struct, frozen=True):
     sentry_status: int | None = None
 
 
-GONE = (("expired", "(made for shop#42) expired"), ("archived", "is archived"), ("deleted", "was deleted"))
+GONE = (
+    ("expired", "(made for shop#42) expired"),
+    ("reaped", "'reaped' (made for shop#43) expired"),
+    ("archived", "is archived"),
+    ("deleted", "was deleted"),
+)
 REFUSED = (
     Refused("none", 401, "No key was sent"),
     Refused("none", 401, "No key was sent", override="staging"),
@@ -133,6 +149,7 @@ REFUSED = (
 )
 
 
+@pytest.mark.clause("Sentry 17c", "Sentry 18b")
 @pytest.mark.clause("OTLP 15a", "OTLP 15b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 @pytest.mark.parametrize("row", REFUSED, ids=lambda row: f"{row.key}-{row.override}-{row.channel}-{row.status}")
@@ -215,6 +232,7 @@ def test_a_token_for_an_origin_answers_no_other_page(world: World, shop: Shop, f
     assert "access-control-allow-origin" in refused.headers
 
 
+@pytest.mark.clause("Sentry 17d")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_two_different_keys_are_refused(world: World, shop: Shop, form: Form) -> None:
     other = shop.keys["override"]

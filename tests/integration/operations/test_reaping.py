@@ -106,7 +106,7 @@ def test_what_expires_is_stored_to_its_end_and_goes_but_for_a_tombstone(world: W
     for key in keys:
         refused = JSON.send(world.url, key, app.channel)
         assert refused.status == 410
-        assert f"The environment '{environment['slug']}' (made for acme/shop#42)" in refused.json()["message"]
+        assert f"The environment '{environment['slug']}' (made for acme/shop#42) expired." in refused.json()["message"]
     headers = {"Authorization": f"Bearer {world.control.management_key}"}
     assert send(f"{world.url}/environments/{identity}", method="GET", headers=headers).status == 404
     assert (outcome(world.url, "expired"), outcome(world.url, "purged")) == (1, 1)
