@@ -10,7 +10,7 @@ from gateway.edge.accounting.category_limits import Passed
 from gateway.edge.admission import Admission, Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.proxies import Proxies
-from gateway.edge.reading import read_body
+from gateway.edge.reading import Pace, Reading
 from gateway.identity.credentials import single
 from gateway.identity.directory import Directory
 from gateway.identity.resolution import Asked
@@ -48,7 +48,7 @@ class Ingest:
         )
         self.item_limits = ItemLimits(settings.limits)
         self.admission = Admission(settings.limits.in_flight_max_bytes)
-        self._body_timeout_seconds = settings.server.body_timeout_seconds
+        self._pace = Pace(settings.server.body_timeout_seconds, settings.server.body_min_bytes_per_second)
         self._proxies = Proxies(settings.server.trusted_proxies)
         self._directory = directory
         self._publisher = publisher
@@ -92,22 +92,30 @@ class Ingest:
         exchange.admitted_bytes = size_bytes
         return resolution
 
-    async def read(self, exchange: Exchange, hold: Hold) -> bytes:
-        """Answer the body as it was sent; see `read_body` for the errors.
-
-        Raises:
-            RateLimited: its size was not announced, and is over a rate of the key or the environment.
-        """
+    def reading(self, exchange: Exchange, hold: Hold) -> Reading:
+        """Begin to read a body, which may be as large as its route lets it be."""
         is_large = exchange.found.route.is_large
         max_bytes = self.limits.large_body_max_bytes if is_large else self.limits.body_max_bytes
-        body = await read_body(exchange.request, hold, max_bytes=max_bytes, timeout_seconds=self._body_timeout_seconds)
+        return Reading(exchange.request, hold, max_bytes=max_bytes, pace=self._pace)
+
+    async def read(self, exchange: Exchange, hold: Hold) -> bytes:
+        """Answer the body as it was sent; see `Reading.all` and `admit_body` for the errors."""
+        body = await self.reading(exchange, hold).all()
+        self.admit_body(exchange, body)
+        return body
+
+    def admit_body(self, exchange: Exchange, body: bytes) -> None:
+        """Take the bytes of a body whose size was not announced, as `resolve` took those of any other.
+
+        Raises:
+            RateLimited: they are over a rate of the key or the environment.
+        """
         exchange.body_bytes = len(body)
         if exchange.request.content_length is None and (resolution := exchange.resolution) is not None:
             self._account.limits.admit(
                 resolution.environment_id, resolution.credential_id, requests=0, size_bytes=len(body)
             )
             exchange.admitted_bytes = len(body)
-        return body
 
     def inflate(self, body: bytes, codec: Codec, hold: Hold, *, max_bytes: int) -> bytes:
         """Answer the body decompressed; see `gateway.protocols.body.inflate` for the errors."""

@@ -1,21 +1,12 @@
 """Request bodies: which content encoding, and inflating it without ever holding much more than the limit."""
 
-import sys
-import zlib
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from io import BytesIO
-from typing import Protocol, cast
 
-import brotli
-from isal import isal_zlib
-
+from gateway.protocols import decompressors
+from gateway.protocols.decompressors import DEFLATE_HEADER_BYTES, Decompressor
 from schemas.errors import Malformed, PayloadTooLarge, UnsupportedMedia
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 UNSUPPORTED_ENCODING = "unsupported_encoding"
@@ -24,33 +15,6 @@ UNSUPPORTED_ENCODING = "unsupported_encoding"
 _WINDOW_BYTES = 64 * 1024  # compressed bytes in one step: bodies of 512 spans fit, and an error names where it is
 _STEP_BYTES = 1024 * 1024  # inflated bytes in one step: the libraries' own buffers may take twice as much
 _MEMBERS_MAX_COUNT = 4096  # members of a gzip body; each may be empty, and each costs a new decompressor
-_ZSTD_WINDOW_LOG_MAX = 25  # 32 MiB, what Go's encoder uses at its best; a frame may ask for 2 GiB
-_GZIP_WBITS, _ZLIB_WBITS, _RAW_WBITS = 31, 15, -15
-
-
-class _Decompressor(Protocol):
-    """What the decompressors for deflate and zstd have in common."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /, max_length: int) -> bytes: ...
-
-
-class _Brotli(Protocol):
-    """The decompressor of the brotli package, which carries no types."""
-
-    def is_finished(self) -> bool: ...
-    def can_accept_more_data(self) -> bool: ...
-    def process(self, data: bytes, *, output_buffer_limit: int) -> bytes: ...
-
-
-# isal and brotli carry no types, or wrong ones.
-_isal = cast("Callable[[int], _Decompressor]", isal_zlib.decompressobj)  # pyright: ignore[reportUnknownMemberType]
-_brotli_stream = cast("Callable[[], _Brotli]", brotli.Decompressor)  # pyright: ignore[reportUnknownMemberType]
-_isal_error = cast("type[Exception]", isal_zlib.error)
-_brotli_error = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
 
 
 class Codec(StrEnum):
@@ -63,6 +27,12 @@ class Codec(StrEnum):
     ZSTD = "zstd"
 
 
+MAKERS: dict[Codec, Callable[[bytes], Decompressor]] = {
+    Codec.GZIP: decompressors.gzip,
+    Codec.DEFLATE: decompressors.deflate,
+    Codec.ZSTD: decompressors.zstandard,
+}
+"""What makes a decompressor for a member of a body, by its first bytes; a brotli body has no members."""
 _CODECS = {codec.value: codec for codec in Codec} | {"": Codec.IDENTITY, "x-gzip": Codec.GZIP}
 _LENIENT_CODECS = _CODECS | {"utf-8": Codec.IDENTITY}  # what old Sentry SDKs for Ruby and Java send
 
@@ -97,7 +67,7 @@ def inflate(data: bytes, codec: Codec, max_bytes: int) -> bytes:
     if not data:
         msg = f"The body is empty, but Content-Encoding says {codec}."
         raise Malformed(msg)
-    pieces = _PIECES[codec](data, max_bytes)
+    pieces = _brotli(data, max_bytes) if codec is Codec.BR else _members(codec, data, max_bytes)
     first = next(pieces, b"")
     second = next(pieces, None)
     if second is None:
@@ -109,12 +79,12 @@ def inflate(data: bytes, codec: Codec, max_bytes: int) -> bytes:
     return buffer.getvalue()
 
 
-def _members(make: Callable[[], _Decompressor], codec: Codec, data: bytes, max_bytes: int) -> Iterator[bytes]:
+def _members(codec: Codec, data: bytes, max_bytes: int) -> Iterator[bytes]:
     """Inflate one member after the other (gzip: RFC 1952 2.2; zstd: frames, RFC 8878 3)."""
     position = 0
     budget = max_bytes
     for _ in range(_MEMBERS_MAX_COUNT):
-        member = make()
+        member = MAKERS[codec](data[position : position + DEFLATE_HEADER_BYTES])
         is_full = False
         while not member.eof:
             if is_full:  # isal hands back what it has not read yet, zstd keeps it
@@ -127,7 +97,7 @@ def _members(make: Callable[[], _Decompressor], codec: Codec, data: bytes, max_b
             step_bytes = min(budget + 1, _STEP_BYTES)
             try:
                 piece = member.decompress(window, step_bytes)
-            except (_isal_error, zstd.ZstdError) as error:
+            except decompressors.ERRORS as error:
                 raise _corrupt(codec, data, position, error) from error
             budget -= len(piece)
             if budget < 0:
@@ -144,31 +114,15 @@ def _members(make: Callable[[], _Decompressor], codec: Codec, data: bytes, max_b
     raise Malformed(msg)
 
 
-def _gzip(data: bytes, max_bytes: int) -> Iterator[bytes]:
-    return _members(lambda: _isal(_GZIP_WBITS), Codec.GZIP, data, max_bytes)
-
-
-def _zstd(data: bytes, max_bytes: int) -> Iterator[bytes]:
-    options = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG_MAX}
-    return _members(lambda: zstd.ZstdDecompressor(options=options), Codec.ZSTD, data, max_bytes)
-
-
-def _deflate(data: bytes, max_bytes: int) -> Iterator[bytes]:
-    """Inflate zlib's format, as RFC 9110 says, or raw deflate, as some clients send."""
-    has_zlib_header = data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0  # RFC 1950 2.2
-    wbits = _ZLIB_WBITS if has_zlib_header else _RAW_WBITS
-    return _members(lambda: _isal(wbits), Codec.DEFLATE, data, max_bytes)
-
-
 def _brotli(data: bytes, max_bytes: int) -> Iterator[bytes]:
-    stream = _brotli_stream()
+    stream = decompressors.br()
     position = 0
     size_bytes = 0
     while not stream.is_finished():
         window = data[position : position + _WINDOW_BYTES] if stream.can_accept_more_data() else b""
         try:
             piece = stream.process(window, output_buffer_limit=min(max_bytes - size_bytes + 1, _STEP_BYTES))
-        except _brotli_error as error:
+        except decompressors.ERRORS as error:
             raise _corrupt(Codec.BR, data, position + len(window), error) from error
         size_bytes += len(piece)
         if size_bytes > max_bytes:
@@ -181,14 +135,6 @@ def _brotli(data: bytes, max_bytes: int) -> Iterator[bytes]:
     if position < len(data):
         msg = f"{len(data) - position} bytes follow the end of the br body at byte {position}."
         raise Malformed(msg)
-
-
-_PIECES: dict[Codec, Callable[[bytes, int], Iterator[bytes]]] = {
-    Codec.GZIP: _gzip,
-    Codec.DEFLATE: _deflate,
-    Codec.BR: _brotli,
-    Codec.ZSTD: _zstd,
-}
 
 
 def _too_large(max_bytes: int) -> PayloadTooLarge:

@@ -30,7 +30,12 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     processes: Annotated[int, _says("Edge processes on the one listening socket.", ge=1, le=256)] = 1
     public_url: Annotated[str, _says("URL that clients use, for DSNs; empty means http://host:port.")] = ""
     header_timeout_seconds: Annotated[int, _says("Time a client has to send a request's head.", ge=1)] = 10
-    body_timeout_seconds: Annotated[int, _says("Time a client has to send a request's body.", ge=1)] = 30
+    body_timeout_seconds: Annotated[
+        int, _says("Time a client has to send a request's body, longer by what body_min_bytes_per_second adds.", ge=1)
+    ] = 30
+    body_min_bytes_per_second: Annotated[
+        int, _says("A body has one second more for so many bytes that have arrived.", ge=1)
+    ] = 256 * KIB
     keepalive_timeout_seconds: Annotated[int, _says("Idle connections are closed after this.", ge=1)] = 75
     connection_max_age_seconds: Annotated[
         int, _says("A connection ends with the first answer after this, give or take a tenth.", ge=1)

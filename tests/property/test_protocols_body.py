@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.protocols.beginning import Beginning
 from gateway.protocols.body import Codec, inflate
 from schemas.errors import Malformed, PayloadTooLarge
 
@@ -67,3 +68,28 @@ def test_a_damaged_body_raises_nothing_else(name: str, body: bytes, position: in
     data[position % len(data)] ^= flip
     with suppress(Malformed, PayloadTooLarge):
         assert len(inflate(bytes(data), codec, 100_000)) <= 100_000
+
+
+def fed(beginning: Beginning, data: bytes, step_bytes: int) -> bool:
+    pieces = (data[at : at + step_bytes] for at in range(0, len(data), step_bytes))
+    return any(beginning.is_enough(piece) for piece in pieces)
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+@given(line=st.binary(max_size=300).map(lambda line: line.replace(b"\n", b"")), rest=BODIES, step=st.integers(1, 5000))
+def test_the_beginning_is_what_inflating_gives_first(name: str, line: bytes, rest: bytes, step: int) -> None:
+    codec, compress = COMPRESSORS[name]
+    beginning = Beginning(codec, 200)
+    assert fed(beginning, compress(line + b"\n" + rest), step)
+    assert (line + b"\n" + rest).startswith(beginning.data)
+    assert len(beginning.data) <= 201
+    assert b"\n" in beginning.data or len(beginning.data) == 201
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+@given(data=st.binary(max_size=400), step=st.integers(1, 400))
+def test_any_bytes_begin_somehow_or_are_refused(codec: Codec, data: bytes, step: int) -> None:
+    beginning = Beginning(codec, 50)
+    with suppress(Malformed):
+        fed(beginning, data, step)
+    assert len(beginning.data) <= 51

@@ -5,19 +5,18 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
-from gateway.edge.admission import Hold
 from gateway.edge.exchange import Exchange
+from gateway.edge.handlers.sentry_taking import take
 from gateway.edge.ingest import Ingest
 from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, SECURITY, STORE, UNREAL
-from gateway.identity.credentials import project_of, sentry_key, with_dsn
-from gateway.protocols.body import Codec, codec_of
+from gateway.protocols.body import Codec
 from gateway.protocols.replies import Reply, sentry_error, sentry_success
 from gateway.protocols.sentry import attachments, cron, endpoint_replies, envelope, minidump, security, split, store
 from gateway.protocols.sentry.envelope import Envelope, Item
 from gateway.protocols.sentry.posted import Posted
 from gateway.protocols.sentry.quotas import RATE_LIMITS_HEADER
 from gateway.runtime import metrics
-from schemas.errors import GatewayError, Malformed, PayloadTooLarge, RateLimited
+from schemas.errors import GatewayError, RateLimited
 from schemas.signals import Format, Signal
 
 _ENVELOPE_TYPE = "application/x-sentry-envelope"
@@ -49,24 +48,17 @@ _ENDPOINTS = {
 
 
 async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
-    """Take a request: a key in the request is checked before the body is read, one in the envelope's `dsn` after.
+    """Take a request, see `take`, and answer it once Kafka has it.
 
     Raises:
         GatewayError: see `refuse`.
     """
-    request, parameters = exchange.request, exchange.found.parameters
     endpoint = _endpoint_of(exchange)
-    channel = project_of(parameters.get("channel"))
-    key = sentry_key(request.headers, request.query, parameters.get("key"))
-    if endpoint.to_envelope is not None:
-        key = with_dsn(key, None)
-    limit = None if key is None else await _resolve(ingest, exchange, key, channel)
-    codec = codec_of(request.headers.get("Content-Encoding"), lenient=True)
     with ingest.admission.request() as hold:
-        body = await ingest.read(exchange, hold)
-        data = _inflated(ingest, body, codec, hold, limit)
+        taken = await take(ingest, exchange, hold, is_envelope=endpoint.to_envelope is None)
+        body, data, codec, limit = taken.body, taken.data, taken.codec, taken.limit
+        del taken
         if endpoint.to_envelope is None:
-            limit = await _resolve_with_dsn(ingest, exchange, key, channel, data) or limit
             parsed = envelope.parse(data)
         else:
             parsed = endpoint.to_envelope(_posted(ingest, exchange, data))
@@ -130,33 +122,6 @@ def _posted(ingest: Ingest, exchange: Exchange, data: bytes) -> Posted:
     )
 
 
-async def _resolve(ingest: Ingest, exchange: Exchange, key: str, channel: str | None) -> RateLimited | None:
-    """Find out where a request belongs; a limit that it is over is answered where it may bring a client report.
-
-    Client reports are never limited, they tell what was lost. A request is read in spite of its limit only where it is
-    an envelope, and as small as they are.
-    """
-    try:
-        await ingest.resolve(exchange, key, channel, Signal.SENTRY)
-    except RateLimited as limit:
-        size_bytes = exchange.request.content_length if exchange.body_bytes is None else exchange.body_bytes
-        is_envelope = _endpoint_of(exchange).to_envelope is None
-        if size_bytes is None or size_bytes > ingest.limits.client_report_max_bytes or not is_envelope:
-            raise
-        return limit
-    return None
-
-
-def _inflated(ingest: Ingest, body: bytes, codec: Codec, hold: Hold, limit: RateLimited | None) -> bytes:
-    """Answer the body decompressed; of a request over its limit not much is decompressed."""
-    if limit is None:
-        return ingest.inflate(body, codec, hold, max_bytes=ingest.limits.envelope_inflated_max_bytes)
-    try:
-        return ingest.inflate(body, codec, hold, max_bytes=ingest.limits.event_max_bytes)
-    except PayloadTooLarge as error:
-        raise limit from error
-
-
 def _let_in(items: list[Item], limit: RateLimited | None) -> list[Item]:
     """Answer what a limit lets in: all where there is none, else client reports; without any of them it is raised."""
     if limit is None:
@@ -165,19 +130,6 @@ def _let_in(items: list[Item], limit: RateLimited | None) -> list[Item]:
     if not reports:
         raise limit
     return reports
-
-
-async def _resolve_with_dsn(
-    ingest: Ingest, exchange: Exchange, key: str | None, channel: str | None, data: bytes
-) -> RateLimited | None:
-    """Find out where an envelope belongs, whose `dsn` may carry the key, and must not contradict the request."""
-    dsn = envelope.dsn_of(data)
-    if dsn is not None and channel is not None and dsn.project != channel:
-        raise Malformed("The envelope's dsn names another project than the path.", reason="wrong_dsn")
-    key = with_dsn(key, dsn.key if dsn else None)
-    if exchange.resolution is not None:
-        return None
-    return await _resolve(ingest, exchange, key, channel or (dsn and dsn.project))
 
 
 def _told(reply: Reply, announced: str) -> Reply:

@@ -14,7 +14,8 @@ from gateway.protocols.text import BOM, read_json, write_json
 from schemas.errors import Malformed
 
 ITEMS_MAX_COUNT = 10_000
-_HEADER_MAX_BYTES = 8 * 1024
+HEADER_MAX_BYTES = 8 * 1024
+"""Most bytes of a header line."""
 _EVENT_TYPES = frozenset({"event", "transaction"})
 _EVENT_ID = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z", re.IGNORECASE)
 # All zeros are how some SDKs write that they have none.
@@ -55,7 +56,7 @@ class _Payload(Struct):
 _PAYLOAD = msgspec.json.Decoder(_Payload)
 
 
-def parse(data: bytes, *, header_max_bytes: int = _HEADER_MAX_BYTES) -> Envelope:
+def parse(data: bytes, *, header_max_bytes: int = HEADER_MAX_BYTES) -> Envelope:
     """Parse an envelope whose header lines have at most so many bytes.
 
     Raises:
@@ -119,8 +120,8 @@ def dsn_of(data: bytes) -> Dsn | None:
 
     `data` may be the beginning of the body. A first line of more than 8 KiB is not read.
     """
-    line = data[: _HEADER_MAX_BYTES + 1].partition(b"\n")[0]
-    if len(line) > _HEADER_MAX_BYTES or (b"dsn" not in line and b"\\" not in line):
+    line = data[: HEADER_MAX_BYTES + 1].partition(b"\n")[0]
+    if len(line) > HEADER_MAX_BYTES or (b"dsn" not in line and b"\\" not in line):
         return None
     try:
         headers = read_json(line)

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,6 +29,7 @@ EVENT_MAX_BYTES = 20_000
 IN_FLIGHT_MAX_BYTES = 250_000
 CONNECTIONS_MAX_COUNT = 12
 TIMEOUT_SECONDS = 1
+MIN_BYTES_PER_SECOND = 4000
 
 
 class Strict(Struct):
@@ -55,6 +56,7 @@ def strict(world: World) -> Iterator[Strict]:
         limits_connections_max_count=CONNECTIONS_MAX_COUNT,
         server_header_timeout_seconds=TIMEOUT_SECONDS,
         server_body_timeout_seconds=TIMEOUT_SECONDS,
+        server_body_min_bytes_per_second=MIN_BYTES_PER_SECOND,
         server_keepalive_timeout_seconds=TIMEOUT_SECONDS,
     ) as (_, url):
         yield Strict(url, app, app.key())
@@ -132,9 +134,12 @@ def test_where_large_files_come_a_body_may_be_larger(strict: Strict, path: str, 
             assert (answer.status == 413) == (size_bytes > max_bytes), answer
 
 
+@pytest.mark.clause("Sentry b2")
+@pytest.mark.clause("OTLP 14a", "OTLP b1")
 def test_the_defaults_of_bodies() -> None:
     limits = Limits()
     assert (limits.body_max_bytes, limits.large_body_max_bytes) == (20 * 1024 * 1024, 100 * 1024 * 1024)
+    assert limits.otlp_inflated_max_bytes == 64 * 1024 * 1024
 
 
 @pytest.mark.clause("Sentry 22", "Sentry b1")
@@ -220,6 +225,42 @@ def test_the_time_for_a_body(strict: Strict, form: Form) -> None:
         connection.http.endheaders(form.payload[:-1])
         answer = connection.receive()
     form.check_error(answer, 408, f"{TIMEOUT_SECONDS} s")
+    assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 2
+
+
+def begun(connection: Connection, strict: Strict, size_bytes: int) -> socket.socket:
+    """Send the head of a request with a body of so many bytes, and answer where the body goes."""
+    connection.http.putrequest("POST", PROTOBUF.path(strict.app.channel))
+    for name, value in (PROTOBUF.headers(strict.key) | {"Content-Length": str(size_bytes)}).items():
+        connection.http.putheader(name, value)
+    connection.http.endheaders()
+    return connection.http.sock
+
+
+def test_a_body_on_a_slow_line_has_the_time_that_it_takes(strict: Strict) -> None:
+    body = padded(PROTOBUF, 12_000)
+    began = time.monotonic()
+    with Connection(strict.url) as connection:
+        line = begun(connection, strict, len(body))
+        for start in range(0, len(body), 1000):
+            time.sleep(1000 / MIN_BYTES_PER_SECOND / 1.5)
+            line.sendall(body[start : start + 1000])
+        answer = connection.receive()
+    assert answer.status == 200, answer
+    assert time.monotonic() - began > 1.5 * TIMEOUT_SECONDS
+
+
+def test_the_time_for_a_body_is_not_prolonged_by_bytes_that_trickle_or_are_announced(strict: Strict) -> None:
+    began = time.monotonic()
+    with Connection(strict.url) as connection:
+        line = begun(connection, strict, BODY_MAX_BYTES)
+        line.settimeout(0.1)
+        received = b""
+        while not received and time.monotonic() - began < TIMEOUT_SECONDS + 4:
+            line.sendall(b"x")
+            with suppress(TimeoutError):
+                received = line.recv(65536)
+    assert received.startswith(b"HTTP/1.1 408 ")
     assert TIMEOUT_SECONDS <= time.monotonic() - began < TIMEOUT_SECONDS + 2
 
 

@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from tests.acceptance.stack import App
 from tests.integration.edge.forms import SENTRY
 from tests.integration.edge.world import World
 
+# Its time is long past.
 REPORT = ("client_report", {"timestamp": 1, "discarded_events": []})
 EVENT = ("event", {"message": "hello"})
 SESSION = ("session", {"sid": "1"})
@@ -50,7 +51,7 @@ class Shop:
         wait_until(holds, "the limits hold")
         return answers[-1]
 
-    def send(self, body: bytes, key: str | None = "", **more: str) -> Answer:
+    def send(self, body: bytes | Iterator[bytes], key: str | None = "", **more: str) -> Answer:
         """Send an envelope."""
         return SENTRY.send(self.world.url, self.key if key == "" else key, self.app.channel, body=body, more=more)
 
@@ -134,7 +135,7 @@ def test_limits_of_categories_are_shown_changed_and_taken_away(shop: Shop) -> No
     assert control.patch(shop.path, {"categories": None})["categories"] is None
 
 
-@pytest.mark.clause("Sentry 26a")
+@pytest.mark.clause("Sentry 26a", "Sentry 26b")
 def test_a_client_report_is_never_limited(shop: Shop) -> None:
     slow = {"requestsPerSecond": 0.001, "burst": 1}
     shop.limit(envelope(EVENT), lambda answer: answer.status == 429, rate=slow)
@@ -152,3 +153,25 @@ def test_a_client_report_is_never_limited(shop: Shop) -> None:
     assert shop.send(bomb, **{"Content-Encoding": "gzip"}).status == 429
     assert shop.send(envelope(REPORT, ("attachment", "x" * 200_000))).status == 429
     assert shop.records() == before + 5
+
+
+@pytest.mark.clause("Sentry 26a")
+@pytest.mark.parametrize(
+    "rate",
+    [{"requestsPerSecond": 0.001, "burst": 1}, {"bytesPerSecond": 1, "burstBytes": 1}],
+    ids=["requests", "bytes"],
+)
+def test_a_client_report_is_never_limited_where_its_size_is_not_announced(shop: Shop, rate: dict[str, float]) -> None:
+    def in_pieces(body: bytes, key: str | None = "") -> Answer:
+        return shop.send(iter([body[:10], body[10:]]), key)
+
+    wait = envelope(EVENT)
+    shop.limit(wait, lambda _: in_pieces(wait).status == 429, rate=rate)
+    before = shop.records()
+    for body, status in ((envelope(REPORT), 200), (envelope(EVENT, REPORT), 429), (envelope(EVENT), 429)):
+        assert in_pieces(body).status == status
+    assert in_pieces(envelope(REPORT, dsn=f"https://{shop.key}@host/{shop.app.channel}"), key=None).status == 200
+    assert shop.records() == before + 3
+    # A limit is no way to have much read.
+    assert in_pieces(envelope(REPORT, ("attachment", "x" * 200_000))).status == 429
+    assert shop.records() == before + 3
