@@ -81,8 +81,10 @@ def _asking(approval: Item) -> str:
 
 def _asked(slug: str, impact: Item) -> str:
     """Tell what would be destroyed and ask for the slug."""
-    what = f"{impact['events']} events ({impact['bytes']} bytes) and {impact['keys']} keys and tokens"
+    what = f"{impact['events']} events ({impact['bytes']} bytes) and {impact['keys']} keys and tokens, for good"
+    if not any(impact.values()):
+        what = "nothing that is there now (0 events, 0 keys and tokens), but is guarded"
     if not sys.stdin.isatty():
         raise Unprocessable(f"This destroys {what}. Repeat the command with --confirm {slug}.")
-    click.echo(f"This destroys {what}, for good.", err=True)
+    click.echo(f"This destroys {what}.", err=True)
     return click.prompt(f"Type {slug} to go on", err=True)

@@ -141,7 +141,11 @@ def show(client: Client, *, environment: str, app_name: str | None, as_json: boo
 @click.option("--production/--no-production", "is_production", default=None, help="Whether it is production.")
 @click.option("--expires-at", metavar="TIME", help=f"When it ends: 2030-01-31T12:00:00Z, or {_NEVER}.")
 @max_ttl_option
-@click.option("--require-confirmation/--no-require-confirmation", default=None, help="Ask before events are destroyed.")
+@click.option(
+    "--require-confirmation/--no-require-confirmation",
+    default=None,
+    help="Ask before events are destroyed; to ask no more is asked about.",
+)
 @click.option("--protect/--no-protect", "delete_protected", default=None, help="Refuse to delete it.")
 @click.option("--partitions", type=int, help="Partitions of its topic; there can only be more.")
 @click.option("--retention-days", type=int, help="Days that events are kept; fewer is asked about.")

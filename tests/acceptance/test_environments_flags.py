@@ -116,13 +116,21 @@ DESTRUCTIVE = [
     Destructive("PATCH", "/environments/{environment}", "guarded", {"retentionDays": 1}),
     Destructive("POST", "/api-keys/{key}/revoke", "guarded"),
 ]
+UNGUARDED = {"requireConfirmationForDestructive": False}
+
+
+def unguard(stack: Stack, environment: str) -> None:
+    """Let an environment ask no more, which it asks about."""
+    path = f"/environments/{environment}"
+    problem = stack.control.call("PATCH", path, UNGUARDED, 428)
+    confirmed = {"X-Confirm": problem["confirm"], "X-Confirm-Challenge": problem["challenge"]}
+    stack.control.call("PATCH", path, UNGUARDED, 200, confirmed)
 
 
 @pytest.mark.parametrize("call", DESTRUCTIVE, ids=lambda call: f"{call.method} {call.path}")
 def test_a_name_is_typed_before_something_is_destroyed(stack: Stack, app: App, call: Destructive) -> None:
     """`requireConfirmationForDestructive`: Typing-gate before wiping events, deleting channels, etc."""
-    unguarded = {"requireConfirmationForDestructive": False}
-    stack.control.patch(f"/environments/{app.environments['production']}", unguarded)
+    unguard(stack, app.environments["production"])
     guarded = app.environment("guarded", requireConfirmationForDestructive=True)
     channel = stack.control.post(f"/apps/{app.id}/channels", {"name": "Second"})["id"]
     key = app.made_key("guarded")
@@ -146,9 +154,8 @@ def test_a_name_is_typed_before_something_is_destroyed(stack: Stack, app: App, c
 @pytest.mark.parametrize("call", DESTRUCTIVE, ids=lambda call: f"{call.method} {call.path}")
 def test_nothing_is_typed_where_no_environment_asks(stack: Stack, app: App, call: Destructive) -> None:
     """`requireConfirmationForDestructive` is what makes the difference: without it the same calls are made at once."""
-    unguarded = {"requireConfirmationForDestructive": False}
-    stack.control.patch(f"/environments/{app.environments['production']}", unguarded)
-    open_to_all = app.environment("guarded", **unguarded)
+    unguard(stack, app.environments["production"])
+    open_to_all = app.environment("guarded", **UNGUARDED)
     channel = stack.control.post(f"/apps/{app.id}/channels", {"name": "Second"})["id"]
     path = call.path.format(environment=open_to_all, channel=channel, key=app.made_key("guarded")["id"])
     stack.control.call(call.method, path, call.body, call.status)

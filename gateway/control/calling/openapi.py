@@ -45,7 +45,7 @@ _FAILURES = {
     412: "The object is not the one that `If-Match` names.",
     413: "The body is too large.",
     422: "A field or parameter is unknown or has an impossible value; `detail` names it.",
-    428: "The call destroys something and has to be confirmed; nothing was done.",
+    428: "The call destroys something, or lets that be done unasked, and has to be confirmed; nothing was done.",
     503: "Something that this needs cannot be reached now; nothing was done.",
 }
 
@@ -66,7 +66,7 @@ class Refusal(Problem, frozen=True, kw_only=True):
 
 
 class Confirmation(Problem, frozen=True, kw_only=True):
-    """What a destructive call would destroy, and what confirms it: the slug in `confirm`, and the `challenge`."""
+    """What a guarded call would destroy, and what confirms it: the slug in `confirm`, and the `challenge`."""
 
     impact: Impact
     confirm: str

@@ -49,7 +49,8 @@ async def update(service: Service, principal: Principal, environment_id: str, bo
         PreconditionFailed: it was changed meanwhile.
         Conflict: it is the app's default one, and would become ephemeral, or another ephemeral one is for the same ref.
         Unprocessable: the fields contradict each other, or there would be fewer partitions.
-        ConfirmationRequired: retention would be lower, and the environment asks for confirmation.
+        ConfirmationRequired: the environment asks for confirmation, and retention would be lower or it would not ask
+            any more.
         StreamUnavailable: the topic cannot be widened.
     """
     if body.partitions is not UNSET:
@@ -60,11 +61,8 @@ async def update(service: Service, principal: Principal, environment_id: str, bo
     _check_allowed(principal, current, wanted)
     environments.check_consistent(wanted)
     await _check_new(service, principal, current, wanted)
-    if wanted.retention_days < current.retention_days and current.require_confirmation_for_destructive:
-        oldest = service.now() - timedelta(days=wanted.retention_days)
-        impact = await service.store.one(Impact, "stored_before", current.id, oldest)
-        assert impact is not None
-        await confirmation.confirm(service, principal, slug=current.slug, impact=impact)
+    if current.require_confirmation_for_destructive:
+        await _confirm(service, principal, current, wanted)
     return await store(service, principal, current, wanted)
 
 
@@ -182,6 +180,20 @@ async def store(service: Service, principal: Principal, current: Environment, wa
     assert changed is not None
     service.request.note(current.id, environment_id=current.id, before=current, after=changed)
     return changed
+
+
+async def _confirm(service: Service, principal: Principal, current: Environment, wanted: Environment) -> None:
+    """Ask before events go, and before nobody is asked any more: that alone destroys nothing."""
+    if wanted.retention_days < current.retention_days:
+        oldest = service.now() - timedelta(days=wanted.retention_days)
+        impact = await service.store.one(Impact, "stored_before", current.id, oldest)
+        assert impact is not None
+        await confirmation.confirm(service, principal, slug=current.slug, impact=impact)
+    elif not wanted.require_confirmation_for_destructive:
+        why = "What destroys something here would not be asked about any more."
+        await confirmation.confirm(
+            service, principal, slug=current.slug, impact=Impact(events=0, bytes=0, keys=0), why=why
+        )
 
 
 async def _step(service: Service, principal: Principal, environment_id: str, step: _Step) -> Environment:

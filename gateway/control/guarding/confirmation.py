@@ -34,8 +34,12 @@ async def stored(service: Service, environment_ids: list[str]) -> Impact:
     return impact
 
 
-async def confirm(service: Service, principal: Principal, *, slug: str, impact: Impact) -> None:
+async def confirm(
+    service: Service, principal: Principal, *, slug: str, impact: Impact, why: str = "This destroys something for good."
+) -> None:
     """Return where the call carries the slug and a challenge that was issued for this same call; use the challenge up.
+
+    `why` says to people why they are asked.
 
     Raises:
         ConfirmationRequired: it does not.
@@ -44,12 +48,12 @@ async def confirm(service: Service, principal: Principal, *, slug: str, impact: 
     if request.confirm == slug and request.challenge and await _take(service, principal, request.challenge):
         return
     if request.confirm is None and request.challenge is None:
-        why = "This destroys something for good."
+        reason = why
     elif request.confirm != slug:
-        why = f"X-Confirm must be {slug!r}."
+        reason = f"X-Confirm must be {slug!r}."
     else:
-        why = "The challenge was used up, has expired, or was issued for another call."
-    message = f"{why} To go on, repeat the call with X-Confirm: {slug} and X-Confirm-Challenge: the challenge."
+        reason = "The challenge was used up, has expired, or was issued for another call."
+    message = f"{reason} To go on, repeat the call with X-Confirm: {slug} and X-Confirm-Challenge: the challenge."
     raise ConfirmationRequired(message, members={"impact": msgspec.to_builtins(impact), "confirm": slug})
 
 

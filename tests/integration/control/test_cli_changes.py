@@ -55,6 +55,11 @@ async def test_what_destroys_is_confirmed_by_its_slug(cli: Cli) -> None:
     assert wiped["id"] == app["defaultEnvironmentId"]
     lowered = await cli.json("env", "update", "production", *at, "--retention-days", "3", "--confirm", "production")
     assert lowered["retentionDays"] == 3
+    unguarded = ("env", "update", "production", *at, "--no-require-confirmation")
+    asked = await cli.run(*unguarded)
+    assert (asked.code, "destroys nothing that is there now" in asked.err) == (1, True)
+    assert not (await cli.json(*unguarded, "--confirm", "production"))["requireConfirmationForDestructive"]
+    await cli.json("env", "update", "production", *at, "--require-confirmation")
     key = await cli.json("key", "create", *at)
     asked = await cli.run("key", "revoke", key["id"])
     assert (asked.code, "--confirm production" in asked.err) == (1, True)

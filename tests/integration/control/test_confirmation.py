@@ -74,7 +74,9 @@ async def test_a_wipe_asks_then_removes_everything_and_what_still_waits(api: Api
         "production",
     )
     assert problem["impact"] | {"bytes": 0} == {"events": 2, "bytes": 0, "keys": 1}
-    assert problem["impact"]["bytes"] > 0
+    # Of the partitions of a leaf those count that hold something.
+    logs = "SELECT sum(pg_total_relation_size(to_regclass('logs_' || suffix))) FROM leaves WHERE environment = $1"
+    assert problem["impact"]["bytes"] == await sql.fetchval(logs, production["id"]) > 0
     before_ns = api.service.clock()
     status, wiped = await api.confirmed("POST", path)
     assert (status, wiped["id"], wiped["version"]) == (200, production["id"], production["version"] + 1)
@@ -82,6 +84,9 @@ async def test_a_wipe_asks_then_removes_everything_and_what_still_waits(api: Api
     assert 0 not in (await count(sql, neighbour["id"])).values()
     query = "SELECT wiped_before_ns FROM environments WHERE id = $1"
     assert before_ns <= await sql.fetchval(query, production["id"]) <= api.service.clock()
+    # Empty partitions are nobody's data.
+    _, problem = await api.call("POST", path)
+    assert problem["impact"] == {"events": 0, "bytes": 0, "keys": 1}
     # The leaf still takes events.
     await store_logs(sql, production["id"], app["defaultChannelId"])
     assert (await count(sql, production["id"]))["logs"] == 2
@@ -96,8 +101,36 @@ async def test_where_nobody_asks_no_confirmation_is_needed(api: Api, sql: asyncp
     channel = await api.made(f"/apps/{app['id']}/channels", {"name": "Second"})
     assert (await api.call("DELETE", f"/channels/{channel['id']}"))[0] == 428  # production of the same app asks
     change = {"requireConfirmationForDestructive": False}
-    assert (await api.call("PATCH", f"/environments/{found['production']['id']}", change))[0] == 200
+    assert (await api.confirmed("PATCH", f"/environments/{found['production']['id']}", change))[0] == 200
     assert (await api.call("DELETE", f"/channels/{channel['id']}"))[0] == 204
+
+
+async def test_that_nobody_asks_any_more_is_asked_about(api: Api) -> None:
+    _, found = await api.app("Unguarding")
+    path = f"/environments/{found['production']['id']}"
+    change = {"requireConfirmationForDestructive": False, "retentionDays": 60}
+    status, problem = await api.call("PATCH", path, change)
+    assert (status, problem["confirm"]) == (428, "production")
+    assert problem["impact"] == {"events": 0, "bytes": 0, "keys": 0}
+    assert "would not be asked about any more" in problem["detail"]
+    assert (await api.got(path))["requireConfirmationForDestructive"]
+    # That it is production no longer, takes no question away.
+    assert (await api.call("PATCH", path, {"isProduction": False}))[0] == 200
+    assert (await api.call("POST", f"{path}/wipe"))[0] == 428
+    status, changed = await api.confirmed("PATCH", path, change)
+    assert (status, changed["requireConfirmationForDestructive"]) == (200, False)
+    assert (await api.call("POST", f"{path}/wipe"))[0] == 200
+    assert (await api.call("PATCH", path, {"requireConfirmationForDestructive": True}))[0] == 200
+
+
+async def test_of_two_reasons_to_ask_what_would_go_is_told(api: Api, sql: asyncpg.Connection) -> None:
+    app, found = await api.app("Unguarding and lowering")
+    production = found["production"]["id"]
+    await store_logs(sql, production, app["defaultChannelId"], age_days=20)
+    change = {"requireConfirmationForDestructive": False, "retentionDays": 5}
+    status, problem = await api.call("PATCH", f"/environments/{production}", change)
+    assert (status, problem["impact"]["events"]) == (428, 2)
+    assert (await api.confirmed("PATCH", f"/environments/{production}", change))[0] == 200
 
 
 async def test_a_challenge_is_good_once_for_the_same_call_of_the_same_caller(api: Api) -> None:
