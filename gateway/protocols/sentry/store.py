@@ -68,6 +68,8 @@ def _unwrapped(body: bytes, max_bytes: int) -> bytes:
         decoded = binascii.a2b_base64(body.translate(_URL_SAFE))
     except binascii.Error as error:
         raise Malformed(f"The body is neither JSON nor base64: {error}.") from error
+    if not decoded:  # characters that are none of base64's are passed over
+        raise Malformed("The body is neither JSON nor base64.")
     if decoded.lstrip(_BLANKS).startswith(b"{"):
         return decoded
     return inflate(decoded, Codec.DEFLATE, max_bytes)

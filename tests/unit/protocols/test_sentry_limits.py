@@ -32,7 +32,7 @@ def check(*items: Item) -> None:
     LIMITS.check(Envelope({}, list(items)))
 
 
-@pytest.mark.clause("Sentry b3", "Sentry b4", "Sentry b6", "Sentry b7", "Sentry b8")
+@pytest.mark.clause("Sentry b1", "Sentry b3", "Sentry b4", "Sentry b5", "Sentry b6", "Sentry b7", "Sentry b8")
 def test_the_defaults_are_those_of_the_conformance_list() -> None:
     limits = Limits()
     assert limits.envelope_inflated_max_bytes == limits.attachment_max_bytes == 100 * MIB
