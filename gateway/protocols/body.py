@@ -44,7 +44,11 @@ def codec_of(header: str | None, *, lenient: bool) -> Codec:
         UnsupportedMedia: the encoding, or a combination of several, is not spoken here.
     """
     name = (header or "").strip().lower()
-    codec = (_LENIENT_CODECS if lenient else _CODECS).get(name)
+    known = _LENIENT_CODECS if lenient else _CODECS
+    codec = known.get(name)
+    if codec is None:  # perhaps a list (RFC 9110 8.4), in which identity says nothing
+        parts = [part.strip() for part in name.split(",")]
+        codec = known.get(",".join(part for part in parts if known.get(part) is not Codec.IDENTITY))
     if codec is None:
         msg = f"The content encoding {name[:80]!r} is not supported. Send one of {ACCEPT_ENCODING}, or none."
         raise UnsupportedMedia(msg, reason=UNSUPPORTED_ENCODING)

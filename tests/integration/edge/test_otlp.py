@@ -124,6 +124,23 @@ def test_a_content_type_may_have_parameters_and_any_case(
     assert answer.headers["content-type"] == ("application/json" if encoding == "json" else "application/x-protobuf")
 
 
+@pytest.mark.clause("OTLP 13a", "OTLP 13b")
+@pytest.mark.parametrize(
+    ("names", "status"), [(("identity", "gzip"), 200), (("gzip", "identity"), 200), (("gzip", "gzip"), 415)]
+)
+@ENCODINGS
+def test_content_encodings_on_several_lines_are_a_list(
+    world: World, shop: Shop, encoding: str, names: tuple[str, ...], status: int
+) -> None:
+    form = PROTOBUF if encoding == "protobuf" else JSON
+    headers = [*form.headers(shop.key).items(), *(("Content-Encoding", name) for name in names)]
+    answer = send(f"{world.url}/v1/logs", headers=headers, body=gzip.compress(form.payload, mtime=0))
+    assert answer.status == status, answer
+    if status == 415:
+        form.check_error(answer, status, "'gzip, gzip'")
+        assert answer.headers["accept-encoding"] == "gzip, deflate, br, zstd"
+
+
 @pytest.mark.clause("OTLP 6a")
 @SIGNALS
 def test_empty_requests_of_every_shape_publish_nothing(world: World, shop: Shop, signal: str) -> None:
