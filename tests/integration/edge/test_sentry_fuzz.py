@@ -91,7 +91,8 @@ def test_nothing_that_is_sent_breaks_it(world: World, app: App) -> None:
             assert answer.status < 500, (method, target, headers, body, answer)
             assert not 300 <= answer.status < 400, target
             if answer.headers.get("x-sentry-error"):
-                assert set(answer.json()) == {"detail", "causes"}
+                # Of a head that cannot be read there is more, as it may be an exporter's.
+                assert set(answer.json()) >= {"detail", "causes"}
                 assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     # Not only refusals.
     assert {200, 202, 400, 401, 403, 404, 405, 415} <= set(statuses), statuses
