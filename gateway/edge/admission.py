@@ -21,7 +21,7 @@ class Admission:
         try:
             yield hold
         finally:
-            self._held_bytes -= hold.held_bytes
+            self.give_back(hold.held_bytes)
             metrics.IN_FLIGHT_BYTES.set(self._held_bytes)
 
     def take(self, more_bytes: int) -> None:
@@ -33,6 +33,10 @@ class Admission:
         if self._held_bytes + more_bytes > self._max_bytes:
             raise Overloaded(f"This process has {self._held_bytes} bytes of requests in hand; try again shortly.")
         self._held_bytes += more_bytes
+
+    def give_back(self, less_bytes: int) -> None:
+        """Put bytes back into the budget."""
+        self._held_bytes -= less_bytes
 
 
 class Hold:
@@ -52,3 +56,8 @@ class Hold:
         """
         self._admission.take(more_bytes)
         self.held_bytes += more_bytes
+
+    def shrink(self, less_bytes: int) -> None:
+        """Hold bytes no more."""
+        self._admission.give_back(less_bytes)
+        self.held_bytes -= less_bytes

@@ -72,14 +72,14 @@ def read(envelope: Envelope, record: Record, json_max_bytes: int) -> Content:
     for index, item in enumerate(envelope.items, record.item):
         value = None
         if item.type == _RECORDING and not record.chunk:
-            value = _json_of(item.payload[:json_max_bytes].partition(b"\n")[0])
+            value = _json_of(bytes(item.payload[:json_max_bytes]).partition(b"\n")[0])
         elif record.chunk is None and (item.type in _ALWAYS_READ or len(item.payload) <= json_max_bytes):
-            value = _json_of(item.payload)
+            value = _json_of(item.content())
         key = None
         if item.type in _STORED_ONCE and isinstance(value, dict):
             own_id = hex_id(mapping(value).get("event_id"), EVENT_ID_BYTES)
             key = (record.channel_id, item.type, event_id or own_id or record.ingest_id)
-        items.append(Item(index, item.type, values.with_plain_numbers(item.headers), item.payload, value, key))
+        items.append(Item(index, item.type, values.with_plain_numbers(item.headers), item.content(), value, key))
     sent_at_ns = moment_ns(envelope.headers.get("sent_at"))
     sdk = values.with_plain_numbers(mapping(envelope.headers.get("sdk")))
     return Content(event_id, sent_at_ns, _unreadable(envelope.headers, sent_at_ns), sdk, items)

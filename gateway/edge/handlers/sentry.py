@@ -61,6 +61,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         if endpoint.to_envelope is None:
             parsed = envelope.parse(data)
         else:
+            hold.grow(len(data))  # what is made of it holds the same again
             parsed = endpoint.to_envelope(_posted(ingest, exchange, data))
         resolution = exchange.resolution
         assert resolution is not None
@@ -81,7 +82,10 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
                     exchange, resolution, Signal.SENTRY, Format.ENVELOPE, body=body, data=data, codec=codec
                 )
             else:
-                del body, data  # the items hold all that matters of them
+                # The items hold all that matters: those of an envelope are views of it.
+                hold.shrink(0 if body is data else len(body))
+                hold.shrink(0 if endpoint.to_envelope is None else len(data))
+                del body, data
                 parts = split.split(kept, ingest.sizes, whole_max_bytes=ingest.limits.event_max_bytes)
                 ingest_id = await ingest.publish_parts(exchange, resolution, Signal.SENTRY, Format.ENVELOPE, parts)
             if envelope.needs_event_id(parsed):

@@ -16,6 +16,7 @@ from schemas.errors import Malformed
 ITEMS_MAX_COUNT = 10_000
 HEADER_MAX_BYTES = 8 * 1024
 """Most bytes of a header line."""
+_VIEWED_FROM_BYTES = 4 * 1024  # so that all copies of an envelope together are small beside it
 _EVENT_TYPES = frozenset({"event", "transaction"})
 _EVENT_ID = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z", re.IGNORECASE)
 # All zeros are how some SDKs write that they have none.
@@ -26,11 +27,15 @@ _DSN = re.compile(
 
 
 class Item(Struct):
-    """One item: its type, its whole header, and its payload byte for byte."""
+    """One item: its type, its whole header, and its payload byte for byte; a large one is a view of the envelope."""
 
     type: str
     headers: dict[str, Any]
-    payload: bytes
+    payload: bytes | memoryview
+
+    def content(self) -> bytes:
+        """Answer the payload, copied where it is a view."""
+        return bytes(self.payload)
 
 
 class Envelope(Struct):
@@ -89,7 +94,7 @@ def event_id_of(envelope: Envelope) -> str | None:
     found = event_id(envelope.headers.get("event_id"))
     if found is not None:
         return found
-    payload = next((item.payload for item in envelope.items if item.type in _EVENT_TYPES), None)
+    payload = next((item.content() for item in envelope.items if item.type in _EVENT_TYPES), None)
     return event_id(_event_id_in(payload)) if payload is not None else None
 
 
@@ -134,7 +139,7 @@ def dsn_of(data: bytes) -> Dsn | None:
 
 def render(headers: dict[str, Any], items: list[Item]) -> bytes:
     """Write an envelope; `parse` reads it back, each payload with its length."""
-    parts = [write_json(headers)]
+    parts: list[bytes | memoryview] = [write_json(headers)]
     for item in items:
         parts.append(write_json(item.headers | {"type": item.type, "length": len(item.payload)}))
         parts.append(item.payload)
@@ -181,12 +186,12 @@ def _header(line: bytes, where: str) -> dict[str, Any]:
     return cast("dict[str, Any]", headers)
 
 
-def _payload(data: bytes, position: int, length: object, where: str) -> tuple[bytes, int]:
+def _payload(data: bytes, position: int, length: object, where: str) -> tuple[bytes | memoryview, int]:
     """Answer a payload and the position after it: as long as its header says, else up to the newline or the end."""
     if length is None:
         end = data.find(b"\n", position)
         end = len(data) if end < 0 else end
-        return data[position:end], end + 1
+        return _cut(data, position, end), end + 1
     if not isinstance(length, int) or isinstance(length, bool) or length < 0:
         raise Malformed(f"The {where} has a length that is no number of bytes.")
     end = position + length
@@ -195,7 +200,12 @@ def _payload(data: bytes, position: int, length: object, where: str) -> tuple[by
         raise Malformed(f"The {where} says {length} bytes, but only {left} are left.")
     if end < len(data) and data[end] != ord("\n"):
         raise Malformed(f"The {where} says {length} bytes, but no newline follows them at byte {end}.")
-    return data[position:end], end + 1
+    return _cut(data, position, end), end + 1
+
+
+def _cut(data: bytes, position: int, end: int) -> bytes | memoryview:
+    """Answer a payload; files have up to 100 MiB, which are not held twice."""
+    return memoryview(data)[position:end] if end - position > _VIEWED_FROM_BYTES else data[position:end]
 
 
 def _event_id_in(payload: bytes) -> object:

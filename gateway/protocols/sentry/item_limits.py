@@ -89,7 +89,7 @@ def _check_item_count(number: int, item: Item) -> None:
     said = item.headers.get("item_count")
     if said is None:
         return
-    found = _items_count(item.payload)
+    found = _items_count(item.content())
     if isinstance(said, bool) or said != found:
         raise Malformed(
             f"Item {number} ({item.type}) says item_count {str(said)[:20]}, but "

@@ -1,5 +1,6 @@
 """Decompression bombs against a running edge: each is refused, and none takes more memory than about the limit."""
 
+import secrets
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -11,7 +12,7 @@ from isal import isal_zlib
 
 from gateway.runtime.settings import Limits
 from tests.acceptance.processes import Process
-from tests.integration.edge.forms import PROTOBUF
+from tests.integration.edge.forms import PROTOBUF, SENTRY
 from tests.integration.edge.world import World
 
 if sys.version_info >= (3, 14):
@@ -95,3 +96,19 @@ def test_a_gibibyte_in_any_codec_costs_no_more_than_the_limit(world: World) -> N
     # The buffer itself; where it grew out of the heap glibc keeps a part of up to 32 MiB for the next request
     # (`gateway.runtime.memory`), and the libraries have buffers of their own.
     assert all(each_bytes < LIMIT_BYTES + 40 * MIB for each_bytes in grown.values()), grown
+
+
+@pytest.mark.clause("Sentry b2")
+def test_a_large_attachment_is_held_once(world: World) -> None:
+    app = world.control.app()
+    key = app.key()
+    size_bytes = 99 * MIB
+    head = b'{}\n{"type":"attachment","length":%d,"filename":"core"}\n' % size_bytes
+    body = head + secrets.token_bytes(MIB) * (size_bytes // MIB)
+    with world.edge() as (process, url):
+        assert SENTRY.send(url, key, app.channel).status == 200
+        with watched(process) as seen:
+            answer = SENTRY.send(url, key, app.channel, body=body)
+    assert answer.status == 200, answer
+    # A buffer that grows has an eighth more, and some records of a mebibyte are on their way to Kafka.
+    assert seen[1] - seen[0] < size_bytes * 9 // 8 + 70 * MIB

@@ -17,6 +17,11 @@ def test_what_a_request_holds_is_given_back_however_it_ends() -> None:
         _fail_holding(admission, 10)
     with admission.request() as whole:
         whole.grow(10)
+        whole.shrink(4)
+        with admission.request() as other:
+            other.grow(4)
+    with admission.request() as whole:
+        whole.grow(10)
 
 
 def _fail_holding(admission: Admission, size_bytes: int) -> None:

@@ -36,7 +36,7 @@ def form(*parts: tuple[str, bytes] | tuple[str, bytes, str], boundary: str = "xy
 
 def items(envelope: Envelope) -> list[tuple[str, bytes]]:
     assert parse(render(envelope.headers, envelope.items)).headers == envelope.headers
-    return [(item.type, item.payload) for item in envelope.items]
+    return [(item.type, item.content()) for item in envelope.items]
 
 
 CSP = b'{"csp-report":{"document-uri":"https://shop.example/"}}'
@@ -135,7 +135,7 @@ def test_what_is_no_report_is_refused(body: bytes, content_type: str, error: typ
 )
 def test_a_check_in_says_in_query_or_body_what_became_of_a_job(request_: Posted, expected: dict[str, Any]) -> None:
     found = cron.to_envelope(request_)
-    assert [(item.type, json.loads(item.payload)) for item in found.items] == [("check_in", expected)]
+    assert [(item.type, json.loads(item.content())) for item in found.items] == [("check_in", expected)]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_minidump_becomes_an_event_and_its_attachments_byte_for_byte() -> None
     )
     found = minidump.to_envelope(sent)
     assert found.headers == {"event_id": ID}
-    event = json.loads(found.items[0].payload)
+    event = json.loads(found.items[0].content())
     assert (event["event_id"], event["release"], event["tags"]) == (ID, "game@1", {"a": "1", "b": "3"})
     assert (event["platform"], event["level"], event["extra"]) == ("native", "fatal", {"ver": "1.2"})
     assert event["exception"]["values"][0]["type"] == "Minidump"
@@ -195,11 +195,11 @@ def test_what_is_said_about_a_minidump_may_come_in_pieces_or_as_messagepack() ->
     pieces = form(
         ("upload_file_minidump", DUMP), ("sentry__2", b'1"}'), ("sentry__1", b'{"release":"game@'), ("sentry", b"no")
     )
-    assert json.loads(minidump.to_envelope(pieces).items[0].payload)["release"] == "game@1"
+    assert json.loads(minidump.to_envelope(pieces).items[0].content())["release"] == "game@1"
     packed = msgspec.msgpack.encode({"release": "game@2", "event_id": ID})
     native = form(("upload_file_minidump", DUMP, "x"), ("__sentry-event", packed, "__sentry-event"))
     found = minidump.to_envelope(native)
-    assert json.loads(found.items[0].payload)["release"] == "game@2"
+    assert json.loads(found.items[0].content())["release"] == "game@2"
     assert found.headers == {"event_id": ID}
     assert [item.headers.get("attachment_type") for item in found.items] == [None, "event.minidump", "event.payload"]
 
