@@ -15,12 +15,13 @@ from gateway.local.servers import Servers, running
 from gateway.runtime import postgres
 from gateway.runtime.migrations import migrate
 from gateway.runtime.settings import Database, Kafka
+from tests.examples import USUAL_COUNT
 from tests.folders import data_folder
 
 # A slow machine is no failure. `make test` tries the same examples each time; `make fuzz` ever other ones, and more.
 _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-settings.register_profile("test", _UNHURRIED, derandomize=True)
-settings.register_profile("fuzz", _UNHURRIED, max_examples=300)
+settings.register_profile("test", _UNHURRIED, max_examples=USUAL_COUNT, derandomize=True)
+settings.register_profile("fuzz", _UNHURRIED, max_examples=3 * USUAL_COUNT)
 settings.load_profile("test")
 
 
