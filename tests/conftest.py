@@ -21,7 +21,7 @@ from tests.folders import data_folder
 # A slow machine is no failure. `make test` tries the same examples each time; `make fuzz` ever other ones, and more.
 _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 settings.register_profile("test", _UNHURRIED, max_examples=USUAL_COUNT, derandomize=True)
-settings.register_profile("fuzz", _UNHURRIED, max_examples=3 * USUAL_COUNT)
+settings.register_profile("fuzz", _UNHURRIED, max_examples=6 * USUAL_COUNT)
 settings.load_profile("test")
 
 

@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-USUAL_COUNT = 100
+USUAL_COUNT = 50
 """What the profile of `make test` tries; that of `make fuzz` tries more."""
 
 

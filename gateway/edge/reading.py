@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from io import BytesIO
 
+from aiohttp import HttpVersion11
 from aiohttp.web import BaseRequest
 from msgspec import Struct
 
@@ -96,9 +97,9 @@ class Reading:
             raise Malformed(f"The body ended early or its framing is wrong, after {self._size_bytes} bytes.") from error
 
     async def _continue(self) -> None:
-        """Tell a client to go on that waits for it."""
+        """Tell a client to go on that waits for it; one of HTTP/1.0 must not be told (RFC 9110 10.1.1)."""
         request = self._request
-        if request.headers.get("Expect", "").lower() == "100-continue":
+        if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
 

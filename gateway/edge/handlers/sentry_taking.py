@@ -39,7 +39,7 @@ async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: b
     if not is_envelope:
         key = with_dsn(key, None)
     limit = None if key is None else await _resolve(ingest, exchange, key, channel, is_envelope=is_envelope)
-    codec = codec_of(request.headers.get("Content-Encoding"), lenient=True)
+    codec = codec_of(", ".join(request.headers.getall("Content-Encoding", ())), lenient=True)
     reading = ingest.reading(exchange, hold)
     if key is None:
         beginning = Beginning(codec, envelope.HEADER_MAX_BYTES)

@@ -162,3 +162,17 @@ def test_grpc_through_a_proxy_is_refused_before_its_key_and_its_body(
     answer = send(world.url + path, headers=headers, body=None)
     JSON.check_error(answer, status, "/v1/traces")
     assert "/v1/metrics" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("version", "first_line"),
+    [("HTTP/1.1", b"HTTP/1.1 100 Continue"), ("HTTP/1.0", b"HTTP/1.0 200 OK")],
+)
+def test_only_who_can_wait_is_told_to_go_on(world: World, shop: Shop, version: str, first_line: bytes) -> None:
+    whole = head(PROTOBUF, shop.key, shop.app.channel, size_bytes=len(PROTOBUF.payload)).decode()
+    whole = whole.replace("HTTP/1.1", version).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n")
+    with tap(world.url) as connection:
+        connection.sendall(whole.encode() + PROTOBUF.payload[:1])
+        if version == "HTTP/1.0":  # nobody told it to go on
+            connection.sendall(PROTOBUF.payload[1:])
+        assert connection.recv(4096).startswith(first_line)

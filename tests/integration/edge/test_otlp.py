@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from gateway.edge.app import Edge
 from tests.acceptance.sending import Answer, send
 from tests.acceptance.stack import App
-from tests.integration.edge.forms import JSON, PROTOBUF
+from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, Form
 from tests.integration.edge.world import World
 from tests.unit.protocols.test_otlp_validate import GOOD, as_json, logs, metrics, traces
 
@@ -124,17 +124,17 @@ def test_a_content_type_may_have_parameters_and_any_case(
     assert answer.headers["content-type"] == ("application/json" if encoding == "json" else "application/x-protobuf")
 
 
-@pytest.mark.clause("OTLP 13a", "OTLP 13b")
+@pytest.mark.clause("OTLP 13a", "OTLP 13b", "Sentry 20b")
 @pytest.mark.parametrize(
     ("names", "status"), [(("identity", "gzip"), 200), (("gzip", "identity"), 200), (("gzip", "gzip"), 415)]
 )
-@ENCODINGS
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_content_encodings_on_several_lines_are_a_list(
-    world: World, shop: Shop, encoding: str, names: tuple[str, ...], status: int
+    world: World, shop: Shop, form: Form, names: tuple[str, ...], status: int
 ) -> None:
-    form = PROTOBUF if encoding == "protobuf" else JSON
     headers = [*form.headers(shop.key).items(), *(("Content-Encoding", name) for name in names)]
-    answer = send(f"{world.url}/v1/logs", headers=headers, body=gzip.compress(form.payload, mtime=0))
+    path = form.path(shop.app.channel)
+    answer = send(f"{world.url}{path}", headers=headers, body=gzip.compress(form.payload, mtime=0))
     assert answer.status == status, answer
     if status == 415:
         form.check_error(answer, status, "'gzip, gzip'")

@@ -71,8 +71,8 @@ def shop(world: World) -> Shop:
             yesterday,
         ),
         (
-            "UPDATE environments SET is_ephemeral = true, expires_at = $2, source_ref = 'shop#43',"
-            " deleted_at = now(), purged_at = now() WHERE id = $1",
+            """UPDATE environments SET is_ephemeral = true, expires_at = $2, source_ref = 'shop#43',
+                   deleted_at = now(), purged_at = now() WHERE id = $1""",
             app.environments["reaped"],
             yesterday,
         ),
