@@ -1,6 +1,7 @@
 """`make fuzz`: the property tests of all decoders, file by file and again from the first, until the time is over.
 
-Every run draws other examples, and more of them: `tests/examples.py`. One that fails is kept in `.hypothesis` and tried first by every later run.
+Every run draws other examples, and more of them (`tests/examples.py`). One that fails is kept in `.hypothesis` and
+tried first by every later run.
 """
 
 import argparse
