@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from msgspec import Struct
 
-from gateway.runtime.settings import Limits
+from gateway.runtime.settings import Limits, Server
 from tests.acceptance.database import wait_until
 from tests.acceptance.sending import Connection, send
 from tests.acceptance.stack import App
@@ -63,6 +63,7 @@ def test_a_connection_is_kept_for_many_requests_also_after_a_refusal(world: Worl
 
 @pytest.mark.clause("OTLP 22b")
 def test_a_connection_ends_with_the_first_answer_after_its_age(world: World, shop: Shop) -> None:
+    assert Server().connection_max_age_seconds == 300
     with world.edge(server_connection_max_age_seconds=1) as (_, url):
         ages: list[float] = []
         connections = [Connection(url) for _ in range(8)]
