@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable
 
-from msgspec import structs
-
 from gateway.edge.accounting.account import Account
 from gateway.edge.accounting.category_limits import Passed
 from gateway.edge.admission import Admission, Hold
@@ -16,7 +14,7 @@ from gateway.identity.directory import Directory
 from gateway.identity.resolution import Asked
 from gateway.identity.tokens import parse
 from gateway.protocols.body import Codec, inflate
-from gateway.protocols.parts import Part, Sizes
+from gateway.protocols.parts import Part, Sizes, record_of_part
 from gateway.protocols.sentry.envelope import Item
 from gateway.protocols.sentry.item_limits import ItemLimits
 from gateway.runtime import metrics
@@ -184,7 +182,7 @@ class Ingest:
         sending: set[asyncio.Task[None]] = set()
         try:
             for number, part in enumerate(parts):
-                record = _record_of(whole, number, part)
+                record = record_of_part(whole, number, part)
                 if exchange.is_dry_run:
                     self._publisher.check_size(record)
                     continue
@@ -268,16 +266,3 @@ class Ingest:
         if increment is None:
             increment = self._counters[key] = metrics.ITEMS.labels(*key).inc
         increment(items)
-
-
-def _record_of(whole: Record, number: int, part: Part) -> Record:
-    """Answer the record of a part of a payload."""
-    return structs.replace(
-        whole,
-        inflated_bytes=len(part.value),
-        part=number,
-        value=part.value,
-        item=part.item,
-        chunk=part.chunk,
-        item_bytes=part.item_bytes,
-    )

@@ -1,6 +1,8 @@
 """Part: what one record holds of a request that is larger than a record."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from schemas.record import Record
 
 
 class Part(Struct, frozen=True, gc=False):
@@ -22,3 +24,16 @@ class Sizes(Struct, frozen=True):
     record_max_bytes: int
     item_max_bytes: int
     value_max_bytes: int
+
+
+def record_of_part(whole: Record, number: int, part: Part) -> Record:
+    """Answer the record of a part of a payload: what is said of the whole, and the part's own."""
+    return structs.replace(
+        whole,
+        inflated_bytes=len(part.value),
+        part=number,
+        value=part.value,
+        item=part.item,
+        chunk=part.chunk,
+        item_bytes=part.item_bytes,
+    )

@@ -1,23 +1,21 @@
 """The rules of reading attachments: who sees that there are some, and who may have their bytes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from msgspec import Meta, field
 
 from gateway.control import lookup
+from gateway.control.environments import stored
 from gateway.control.roles import access
-from gateway.control.roles.permissions import Permission, allows
+from gateway.control.roles.permissions import Permission
 from gateway.control.service import Principal, Service
 from gateway.control.types import Input, Moment
 from schemas.attachments import AttachmentPage, AttachmentsAsked, File
-from schemas.errors import Unprocessable
 
 IngestId = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{32}$(?!\n)", description="32 hexadecimal digits.")]
 ItemNumber = Annotated[str, Meta(pattern=r"^[0-9]{1,9}$(?!\n)", description="The number of an item in its envelope.")]
 _DEFAULT_TIME = timedelta(days=30)
-_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class AttachmentQuery(Input, frozen=True, kw_only=True):
@@ -43,12 +41,9 @@ async def listing(
         Forbidden: it may not read events here.
         Unprocessable: the time is empty, or `after` is no cursor.
     """
-    environment = await lookup.environment(service, principal, environment_id)
-    place = access.place_of(environment)
-    access.require(principal, Permission.READ_EVENTS, place)
-    is_whole = allows(principal.bindings, Permission.READ_EVENTS_WHOLE, place, principal.actor)
+    is_redacted = await stored.is_redacted(service, principal, environment_id)
     return await service.archive.attachments(
-        principal.org_id, environment.id, _asked(service, query), is_redacted=not is_whole
+        principal.org_id, environment_id, _asked(service, query), is_redacted=is_redacted
     )
 
 
@@ -66,10 +61,7 @@ async def file(service: Service, principal: Principal, environment_id: str, inge
 
 
 def _asked(service: Service, query: AttachmentQuery) -> AttachmentsAsked:
-    until = min(max(query.until or service.now(), _EARLIEST), _LATEST)
-    since = min(max(query.since or until - _DEFAULT_TIME, _EARLIEST), _LATEST)
-    if query.since is not None and since >= until:
-        raise Unprocessable("Field `from`: must lie before `to`, which is now where it is not given.")
+    since, until = stored.time_asked(service, query.since, query.until, _DEFAULT_TIME)
     return AttachmentsAsked(
         since=since,
         until=until,

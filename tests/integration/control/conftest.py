@@ -22,6 +22,7 @@ from gateway.runtime.settings import Database, Kafka
 from gateway.stream.topics import KafkaTopics
 from tests.integration.control.api import Api
 from tests.integration.control.cli import Cli
+from tests.integration.query.archive import Archive as StoredEvents
 
 
 class _Row(Struct, frozen=True):
@@ -86,3 +87,12 @@ async def url(service: Service) -> AsyncIterator[str]:
 def cli(url: str, seeded: Seeded, tmp_path: Path) -> Cli:
     """The command line of an administrator."""
     return Cli(url, seeded.secrets.management_key, tmp_path)
+
+
+@pytest.fixture(scope="module")
+async def archive(service: Service, database_url: str) -> AsyncIterator[StoredEvents]:
+    """Store events in the database of the service."""
+    del service
+    connection = await postgres.connect(Database(url=database_url))
+    yield StoredEvents(connection)
+    await connection.close()

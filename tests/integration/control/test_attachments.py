@@ -1,17 +1,13 @@
 """Reading attachments: byte for byte, by whoever may see events whole, and as nothing that a browser would run."""
 
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from gateway.control.service import Service
 from gateway.protocols.replies import Reply
 from gateway.query.redaction import MASK
-from gateway.runtime import postgres
-from gateway.runtime.settings import Database
 from tests.integration.control.api import Api, Item
 from tests.integration.control.cli import Cli
 from tests.integration.query.archive import Archive, when
@@ -20,15 +16,6 @@ from tests.unit.rows.envelopes import EVENT_ID, envelope, item
 HOUR = {"from": when(-1800).isoformat(), "to": when(1800).isoformat()}
 CORE = random.Random(5).randbytes(3_000_001)  # noqa: S311 (the same bytes in every run)
 NAME = 'ä"\r\nX: y/../core.dmp'
-
-
-@pytest.fixture(scope="module")
-async def archive(service: Service, database_url: str) -> AsyncIterator[Archive]:
-    """Store events in the database of the service."""
-    del service
-    connection = await postgres.connect(Database(url=database_url))
-    yield Archive(connection)
-    await connection.close()
 
 
 @pytest.fixture(scope="module")

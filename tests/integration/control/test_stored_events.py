@@ -1,15 +1,11 @@
 """Reading events by the control plane: who sees them whole, who redacted, who not at all, and what can be asked."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from gateway.control.service import Service
 from gateway.query.redaction import MASK
-from gateway.runtime import postgres
-from gateway.runtime.settings import Database
 from schemas.signals import Signal
 from tests.integration.control.api import Api, Item
 from tests.integration.query.archive import Archive, when
@@ -17,15 +13,6 @@ from tests.unit.rows.records import otlp
 from tests.unit.rows.requests import any_value, logs, span, traces
 
 HOUR = {"from": when(-1800).isoformat(), "to": when(1800).isoformat()}
-
-
-@pytest.fixture(scope="module")
-async def archive(service: Service, database_url: str) -> AsyncIterator[Archive]:
-    """Store events in the database of the service."""
-    del service
-    connection = await postgres.connect(Database(url=database_url))
-    yield Archive(connection)
-    await connection.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import Rows
-from gateway.protocols.parts import Sizes
+from gateway.protocols.parts import Sizes, record_of_part
 from gateway.protocols.sentry.envelope import parse
 from gateway.protocols.sentry.split import split
 from gateway.runtime.settings import Limits
@@ -27,18 +26,7 @@ RANDOM = random.Random(7)  # noqa: S311 (the same bytes in every run)
 def parts_of(whole: Record) -> list[Record]:
     """Split a record, as the edge does, and send the parts through Kafka's headers."""
     parts = split(parse(whole.value), SIZES, whole_max_bytes=LIMITS.event_max_bytes)
-    records = [
-        replace(
-            whole,
-            value=part.value,
-            inflated_bytes=len(part.value),
-            part=number,
-            item=part.item,
-            chunk=part.chunk,
-            item_bytes=part.item_bytes,
-        )
-        for number, part in enumerate(parts)
-    ]
+    records = [record_of_part(whole, number, part) for number, part in enumerate(parts)]
     assert [record_of(headers_of(each), each.value) for each in records] == records
     return records
 

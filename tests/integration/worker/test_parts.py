@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from gateway.protocols import otlp
-from gateway.protocols.parts import Part, Sizes
+from gateway.protocols.parts import Part, Sizes, record_of_part
 from gateway.protocols.sentry.envelope import Envelope, Item
 from gateway.protocols.sentry.split import split
 from schemas.record import Record
@@ -21,18 +21,7 @@ RANDOM = random.Random(11)  # noqa: S311 (the same bytes in every run)
 
 def records_of(whole: Record, parts: Iterable[Part]) -> list[Record]:
     """Make the records of one request."""
-    return [
-        replace(
-            whole,
-            value=part.value,
-            inflated_bytes=len(part.value),
-            part=number,
-            item=part.item,
-            chunk=part.chunk,
-            item_bytes=part.item_bytes,
-        )
-        for number, part in enumerate(parts)
-    ]
+    return [record_of_part(whole, number, part) for number, part in enumerate(parts)]
 
 
 @pytest.mark.clause("OTLP b2", "OTLP 24b")
