@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from msgspec import Raw, Struct
 
+INDEXED_TEXT_MAX_BYTES = 1024
+"""What is stored of a name that stands in an index: a btree's entry must stay below a third of a page, 2,704 bytes."""
+
 # Numbers of nanoseconds are texts: as JSON numbers they lose digits in many clients, and OTLP's JSON has texts too.
 
 

@@ -15,9 +15,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from consumers.rows import values
 from consumers.rows.binary import NULL, jsonb, sized, text_array
 from gateway.runtime.settings import Limits
+from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
-# A btree entry must stay below a third of a page, 2,704 bytes; so short are texts that stand in an index.
-INDEXED_TEXT_MAX_BYTES = 1024
 _REMEMBERED_MAX_SIZE = 256
 _REMEMBERED_MAX_COUNT = 20_000
 

@@ -11,14 +11,16 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import COLUMNS, Rows
+from gateway.protocols.otlp import validate
 from gateway.protocols.sentry.envelope import event_id_of, parse
 from gateway.runtime.settings import Limits
 from schemas.errors import PoisonRecord
 from schemas.record import Record
 from schemas.signals import Encoding, Format, Signal
+from tests.unit.protocols.test_otlp_validate import payload
 from tests.unit.rows.envelopes import envelope, item
 from tests.unit.rows.records import otlp, record_of
-from tests.unit.rows.requests import logs, traces
+from tests.unit.rows.requests import attributes, logs, span, traces
 from tests.unit.rows.strategies import EVENT, JSON, LOGS, SPANS
 
 LIMITS = Limits(attribute_max_bytes=40, attributes_max_count=3, nesting_max_depth=2)
@@ -95,6 +97,32 @@ def test_a_poison_record_leaves_nothing_behind(spans: list[Span]) -> None:
         pack(bad, rows, set())
     pack(decode(good, LIMITS), rows, set())
     assert (rows.copy, rows.counts, rows.resources) == (expected.copy, expected.counts, expected.resources)
+
+
+CUT_TEXT = st.text('aé"', max_size=50)
+CUT_VALUE = st.recursive(
+    CUT_TEXT | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=2),
+    max_leaves=5,
+)
+CUT_ATTRIBUTES = st.dictionaries(st.sampled_from("abcdefgh"), CUT_VALUE, max_size=5)
+CUT_SPANS = st.builds(
+    lambda name, own, inner: span(name=name, attributes=own, events=[Span.Event(attributes=attributes(inner))]),
+    CUT_TEXT,
+    CUT_ATTRIBUTES,
+    CUT_ATTRIBUTES,
+)
+
+
+@pytest.mark.clause("OTLP 11")
+@given(st.lists(CUT_SPANS, min_size=1, max_size=4), CUT_ATTRIBUTES, st.sampled_from((Format.PROTOBUF, Format.JSON)))
+def test_whatever_is_cut_is_told(spans: list[Span], resource: dict[str, Any], form: Format) -> None:
+    request = traces(*spans, resource=resource)
+    rows = packed(otlp(Signal.TRACES, request))
+    truncated = COLUMNS["spans"].index("truncated")
+    is_cut = any(row[truncated] for row in fields_of(bytes(rows.copy["spans"]), len(COLUMNS["spans"])))
+    told = validate(Signal.TRACES, form, payload(request, form), LIMITS).message
+    assert told or not is_cut
 
 
 ID = "0123456789abcdef0123456789ABCDEF"

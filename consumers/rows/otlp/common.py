@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 
 from consumers.rows.binary import COUNT, INT8_MAX, NULL, int8, sized, timestamptz
-from consumers.rows.encoder import INDEXED_TEXT_MAX_BYTES, Encoder
+from consumers.rows.encoder import Encoder
 from consumers.rows.otlp.wire import Resource, Scope
 from consumers.rows.tables import COLUMNS, Rows
 from schemas.record import Record
+from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
 INT2_MAX = 2**15 - 1
 _SOURCE = sized(b"otlp")

@@ -6,12 +6,13 @@ from typing import Any
 import orjson
 
 from consumers.rows.binary import NULL, boolean, float8, int2, int8, jsonb, sized, timestamptz
-from consumers.rows.encoder import INDEXED_TEXT_MAX_BYTES, Encoder
+from consumers.rows.encoder import Encoder
 from consumers.rows.otlp.common import INT2_MAX, Prefix, clamped
 from consumers.rows.otlp.wire import Buckets, Exemplar, Metric, MetricsRequest, Point
 from consumers.rows.tables import Rows
 from consumers.rows.values import finite
 from schemas.record import Record
+from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
 
 def pack(request: MetricsRequest, record: Record, encoder: Encoder, into: Rows) -> None:

@@ -2,11 +2,11 @@
 
 from consumers.rows import values
 from consumers.rows.binary import NULL, int4, int8, jsonb, sized
-from consumers.rows.encoder import INDEXED_TEXT_MAX_BYTES
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.lenient import text
 from consumers.rows.tables import tuple_of
 from gateway.protocols.sentry.categories import categories_of
+from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
 CHUNK_BYTES = 1024 * 1024
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from consumers.rows.binary import NULL, int2, int8, jsonb, sized, timestamptz
-from consumers.rows.encoder import INDEXED_TEXT_MAX_BYTES, Encoder
+from consumers.rows.encoder import Encoder
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.lenient import hex_id, mapping, moment_ns, sequence, text
 from consumers.rows.tables import tuple_of
+from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
 SOURCE = sized(b"sentry")
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8

@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any, cast
 
 from msgspec import Struct
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from gateway.protocols.otlp import json_types
 from gateway.protocols.otlp.json_read import JsonRequest
-from gateway.protocols.otlp.json_types import SNAKE, AnyValue, KeyValue
+from gateway.protocols.otlp.json_types import SNAKE
 from gateway.protocols.otlp.messages import REQUESTS, Request
 from schemas.signals import Signal
 
@@ -24,6 +26,16 @@ def to_message(signal: Signal, request: JsonRequest) -> Request:
         ValueError: an id is no hex.
     """
     return REQUESTS[signal](**_fields(request))
+
+
+def to_key_value(pair: json_types.KeyValue) -> KeyValue:
+    """Make the protobuf message of one attribute."""
+    return KeyValue(**_key_values([pair])[0])
+
+
+def to_any_value(value: json_types.AnyValue) -> AnyValue:
+    """Make the protobuf message of one value."""
+    return AnyValue(**_any_value(value))
 
 
 def _fields(value: Struct) -> dict[str, Any]:
@@ -57,7 +69,7 @@ def _convert(value: Any) -> Any:  # noqa: ANN401 (a field of any type)
     return value
 
 
-def _any_value(value: AnyValue) -> dict[str, Any]:
+def _any_value(value: json_types.AnyValue) -> dict[str, Any]:
     """Convert a value; most are a text or a number in camelCase."""
     if value.string_value is not None:
         return {"string_value": value.string_value}
@@ -66,7 +78,7 @@ def _any_value(value: AnyValue) -> dict[str, Any]:
     return _fields(value)
 
 
-def _key_values(pairs: list[KeyValue]) -> list[dict[str, Any]]:
+def _key_values(pairs: list[json_types.KeyValue]) -> list[dict[str, Any]]:
     return [
         {"key": pair.key or "", "value": _any_value(pair.value)} if pair.value is not None else {"key": pair.key or ""}
         for pair in pairs

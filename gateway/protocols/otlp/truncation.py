@@ -1,53 +1,113 @@
-"""What the worker will cut of a request: values that are too long or nest too deep, attributes past the limit.
+"""What the worker will cut of a request: texts that are too long, values that nest too deep, too many attributes."""
 
-Looking at each attribute would cost as much as all the rest, so it is told where looking costs little beside the
-request: where that is small, has large items, or is large enough for a value that is too long. Of a value in a batch of
-small items that nests too deep, and of attributes past the limit there, the column `truncated` alone tells.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from gateway.protocols.otlp.messages import LEVELS
-from gateway.protocols.otlp.views import LEAN
-from gateway.protocols.otlp.walk import framed
+from gateway.protocols.otlp import json_types
+from gateway.protocols.otlp.json_convert import to_any_value, to_key_value
+from gateway.protocols.otlp.json_types import SNAKE
+from gateway.protocols.otlp.request import Request, children
+from gateway.protocols.otlp.suspects import Part, parts
 from gateway.runtime.settings import Limits
-from schemas.signals import Signal
+from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
-# An attribute without key and value takes two bytes of its item; a byte that JSON escapes takes six there.
-_ATTRIBUTE_MIN_BYTES = 2
-_JSON_GROWTH = 6
-# Attributes that are looked at, some tenths of a second: of what is cut behind them nothing is told.
+# Parts and values that are looked at, some tenths of a second: of what is cut behind them nothing is told.
 _LOOKS_MAX_COUNT = 100_000
 _KEY_SHOWN_MAX_CHARACTERS = 80
-_ARRAY_TAG = b"\x2a"  # of AnyValue.array_value
-_MAP_TAG = b"\x32"  # of AnyValue.kvlist_value
-_JSON_CONTAINERS = (b'"arrayValue"', b'"array_value"', b'"kvlistValue"', b'"kvlist_value"')
-_SMALL_JSON_BYTES = 16 * 1024
-_KEY_VALUE_VALUE = 2  # the number of KeyValue.value
+_CHARACTER_MAX_BYTES = 4
+_TEXTS = ("name", "version", "trace_state", "message", "severity_text", "event_name", "unit", "description")
+
+_Pair = bytes | json_types.KeyValue
 
 
-def may_be_cut_of_message(data: bytes, items: Sequence[Any], limits: Limits) -> bool:
-    """Tell whether it is worth looking at a request in protobuf, which has these items."""
-    size_bytes = len(data)
-    large_bytes = _ATTRIBUTE_MIN_BYTES * limits.attributes_max_count
-    if size_bytes > limits.attribute_max_bytes:
-        return True
-    if size_bytes <= large_bytes:
-        return data.count(_ARRAY_TAG) + data.count(_MAP_TAG) > limits.nesting_max_depth
-    return size_bytes > large_bytes * len(items)
+def first_cut(request: Request, limits: Limits) -> str:
+    """Say in a sentence what is cut first of a request; nothing where nothing is."""
+    looks = 0
+    for part in parts(request, limits):
+        attributes = _attributes(part.message)
+        looks += 1 + (len(attributes) if part.may_be_large else 0)
+        if told := next(_cuts(part, attributes, limits), ""):
+            return told
+        if looks > _LOOKS_MAX_COUNT:
+            break
+    return ""
 
 
-def may_be_cut_of_json(data: bytes, items: Sequence[Any], limits: Limits) -> bool:
-    """Tell whether it is worth looking at a request in JSON, which has these items."""
-    if len(data) > limits.attribute_max_bytes:
-        return True
-    lists = [found for item in items if (found := getattr(item, "attributes", None))]
-    if max(map(len, lists), default=0) > limits.attributes_max_count:
-        return True
-    return len(data) <= _SMALL_JSON_BYTES and sum(map(data.count, _JSON_CONTAINERS)) > limits.nesting_max_depth
+def _attributes(message: Any) -> Sequence[_Pair]:  # noqa: ANN401 (see Part)
+    """Answer the attributes of a part, which may have none."""
+    name = next((name for name in ("attributes", "filtered_attributes") if hasattr(message, name)), None)
+    return () if name is None else children(message, name)
+
+
+def _cuts(part: Part, attributes: Sequence[_Pair], limits: Limits) -> Iterator[str]:
+    """Say what is cut of a part."""
+    place, message, may_be_large, indexed = part
+    max_count, max_bytes = limits.attributes_max_count, limits.attribute_max_bytes
+    if len(attributes) > max_count:
+        yield f"{place} has {len(attributes)} attributes; the first {max_count} are stored."
+    if indexed:
+        where, name = _name(message, indexed, attributes)
+        yield from _too_long(f"{place}{where}", name, INDEXED_TEXT_MAX_BYTES, "are stored as the name")
+    if not may_be_large:
+        return
+    for name, text in _texts(message):
+        yield from _too_long(f"{place}.{name}", text, max_bytes)
+    body = getattr(message, "body", None)
+    if body:
+        yield from _cut(f"{place}.body", _value(body), limits)
+    for pair in attributes:
+        if isinstance(pair, bytes) or not _is_short(pair, max_bytes):
+            read = KeyValue.FromString(pair) if isinstance(pair, bytes) else to_key_value(pair)
+            key = read.key[:_KEY_SHOWN_MAX_CHARACTERS]
+            yield from _too_long(f"{place}, the key of an attribute of it,", read.key, max_bytes)
+            yield from _cut(f"{place}[{key!r}]" if key else place, read.value, limits)
+
+
+def _name(message: Any, indexed: str, attributes: Sequence[_Pair]) -> tuple[str, str]:  # noqa: ANN401 (see Part)
+    """Answer where in a part its indexed name stands, and the name."""
+    if hasattr(message, indexed):
+        return f".{indexed}", getattr(message, indexed) or ""
+    for pair in attributes:
+        read = KeyValue.FromString(pair) if isinstance(pair, bytes) else pair
+        if read.key == indexed:
+            return f"[{indexed!r}]", (read.value.string_value if read.value else None) or ""
+    return "", ""
+
+
+def _too_long(place: str, text: str, max_bytes: int, end: str = "are stored") -> Iterator[str]:
+    """Say that a text is longer than what is stored of it."""
+    if len(text) * _CHARACTER_MAX_BYTES > max_bytes and (size_bytes := len(text.encode())) > max_bytes:
+        yield f"{place} has {size_bytes} bytes; the first {max_bytes} {end}."
+
+
+def _texts(message: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (see Part)
+    """Give the texts of a part, attributes aside, with the names of their fields."""
+    for name in _TEXTS:
+        text = getattr(message, name, None) or getattr(message, SNAKE + name, None)
+        if text:
+            yield name, text
+
+
+def _value(raw: bytes | json_types.AnyValue) -> AnyValue:
+    return AnyValue.FromString(raw) if isinstance(raw, bytes) else to_any_value(raw)
+
+
+def _is_short(pair: json_types.KeyValue, max_bytes: int) -> bool:
+    """Tell whether an attribute is a text that is stored whole, as most are."""
+    text = pair.value.string_value if pair.value is not None else ""
+    longest = max(len(pair.key or ""), len(text)) if text is not None else max_bytes
+    return longest * _CHARACTER_MAX_BYTES <= max_bytes
+
+
+def _cut(place: str, value: AnyValue, limits: Limits) -> Iterator[str]:
+    """Say what is cut of a value."""
+    max_bytes, max_depth = limits.attribute_max_bytes, limits.nesting_max_depth
+    if _is_deeper(value, max_depth):
+        yield f"{place} nests deeper than {max_depth} levels; what is below is left out."
+    elif (text_bytes := _text_bytes(value)) > max_bytes:
+        yield f"{place} has {text_bytes} bytes; the first {max_bytes} are stored."
 
 
 def _is_deeper(value: AnyValue, left: int) -> bool:
@@ -59,34 +119,6 @@ def _is_deeper(value: AnyValue, left: int) -> bool:
             return left == 0 or any(_is_deeper(pair.value, left - 1) for pair in value.kvlist_value.values)
         case _:
             return False
-
-
-def first_cut(signal: Signal, data: bytes, limits: Limits) -> str:
-    """Say in a sentence what is cut first of a protobuf request; nothing where nothing is."""
-    looks = 0
-    for place, attributes in _lists(signal, LEAN[signal].FromString(data)):
-        count = len(attributes)
-        if count > limits.attributes_max_count:
-            return f"{place} has {count} attributes; the first {limits.attributes_max_count} are stored."
-        looks += count
-        if looks > _LOOKS_MAX_COUNT:
-            break
-        for raw in attributes:
-            pair = KeyValue.FromString(raw)
-            if what := _cut(pair.value, len(raw), limits):
-                key = f"[{pair.key[:_KEY_SHOWN_MAX_CHARACTERS]!r}]" if pair.key else ""
-                return f"{place}{key} {what}."
-    return ""
-
-
-def _cut(value: AnyValue, size_bytes: int, limits: Limits) -> str:
-    """Say what is cut of a value that takes so many bytes in protobuf."""
-    max_bytes, max_depth = limits.attribute_max_bytes, limits.nesting_max_depth
-    if _is_deeper(value, max_depth):
-        return f"nests deeper than {max_depth} levels; what is below is left out"
-    if size_bytes > max_bytes // _JSON_GROWTH and (text_bytes := _text_bytes(value)) > max_bytes:
-        return f"has {text_bytes} bytes; the first {max_bytes} are stored"
-    return ""
 
 
 def _text_bytes(value: AnyValue) -> int:
@@ -105,39 +137,3 @@ def _text_bytes(value: AnyValue) -> int:
             return len("null")
         case _:
             return len(str(getattr(value, kind)))
-
-
-def _lists(signal: Signal, root: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (a class of `views`)
-    """Give each list of attributes, which are bytes, with its place; a body is a list of one without a key."""
-    resources, scopes, items = LEVELS[signal]
-    for number, resource in enumerate(getattr(root, resources)):
-        yield f"{resources}[{number}].resource", resource.resource.attributes
-        for scope_number, scope in enumerate(getattr(resource, scopes)):
-            for item_number, item in enumerate(getattr(scope, items)):
-                place = f"{resources}[{number}].{scopes}[{scope_number}].{items}[{item_number}]"
-                yield from _LISTS_OF[signal](place, item)
-
-
-def _of_span(place: str, span: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (a lean message)
-    yield place, span.attributes
-    for name in ("events", "links"):
-        for number, inner in enumerate(getattr(span, name)):
-            yield f"{place}.{name}[{number}]", inner.attributes
-
-
-def _of_log(place: str, log: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (a lean message)
-    yield place, log.attributes
-    if log.body:
-        yield f"{place}.body", [framed(_KEY_VALUE_VALUE, len(log.body)) + log.body]
-
-
-def _of_metric(place: str, metric: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 (a lean message)
-    kind = metric.WhichOneof("data")
-    points: Iterable[Any] = getattr(metric, kind).data_points if kind else ()
-    for number, point in enumerate(points):
-        yield f"{place}.{kind}.data_points[{number}]", point.attributes
-        for exemplar_number, exemplar in enumerate(getattr(point, "exemplars", ())):
-            yield f"{place}.{kind}.data_points[{number}].exemplars[{exemplar_number}]", exemplar.filtered_attributes
-
-
-_LISTS_OF = {Signal.TRACES: _of_span, Signal.LOGS: _of_log, Signal.METRICS: _of_metric}

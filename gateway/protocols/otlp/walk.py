@@ -38,7 +38,7 @@ def resources(data: bytes) -> list[Slice]:
     Raises:
         Malformed: the bytes are no message.
     """
-    return [field for number, field in _fields(data, 0, len(data)) if number == _ROOT_CHILD]
+    return list(_children(data, _ROOT_CHILD, 0, len(data)))
 
 
 def level(data: bytes, message: Slice) -> Level:
@@ -55,6 +55,20 @@ def level(data: bytes, message: Slice) -> Level:
         else:
             head.append(data[field.start : field.end])
     return Level(b"".join(head), children)
+
+
+def levels(data: bytes) -> Iterator[int]:
+    """Give 0 for each resource, 1 for each of its scopes, and 2 for each item of that, in the order of the request.
+
+    Raises:
+        Malformed: the bytes are no message.
+    """
+    for resource in _children(data, _ROOT_CHILD, 0, len(data)):
+        yield 0
+        for scope in _children(data, _INNER_CHILD, resource.content, resource.end):
+            yield 1
+            for _ in _children(data, _INNER_CHILD, scope.content, scope.end):
+                yield 2
 
 
 def metric(data: bytes, message: Slice) -> tuple[bytes, int | None, Level]:
@@ -91,6 +105,11 @@ def framed(number: int, content_bytes: int) -> bytes:
         content_bytes >>= 7
     head.append(content_bytes)
     return bytes(head)
+
+
+def _children(data: bytes, child: int, position: int, end: int) -> Iterator[Slice]:
+    """Give the messages in [position, end) that are the field `child`."""
+    return (field for number, field in _fields(data, position, end) if number == child)
 
 
 def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, Slice]]:

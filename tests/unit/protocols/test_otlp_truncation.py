@@ -59,6 +59,21 @@ TOLD: list[tuple[str, Signal, Message, str]] = [
     ("a deep body", Signal.LOGS, logs({"body": any_value(nested(17))}), f"{LOG}.body {DEEP}"),
     ("of a resource", Signal.LOGS, with_resource(logs({}), LONG), "resource_logs[0].resource['text'] has"),
     ("of an exemplar", Signal.METRICS, of_point(LONG), f"{POINT}['text'] has"),
+    ("a long name", Signal.TRACES, of_span({}, name="é" * MIB), f"{SPAN}.name has {2 * MIB} bytes"),
+    ("a long status", Signal.TRACES, of_span({}, status={"message": "x" * (MIB + 1)}), f"{SPAN}.status.message has"),
+    ("a long key", Signal.TRACES, of_span({"k" * (MIB + 1): 1}), f"{SPAN}, the key of an attribute of it, has"),
+    (
+        "the name of a service",
+        Signal.LOGS,
+        with_resource(logs({}), {"service.name": "s" * 1025}),
+        "resource_logs[0].resource['service.name'] has 1025 bytes; the first 1024 are stored as the name.",
+    ),
+    (
+        "the name of a metric",
+        Signal.METRICS,
+        metrics({"name": "m" * 1025, "gauge": {"data_points": [{"time_unix_nano": 1}]}}),
+        "resource_metrics[0].scope_metrics[0].metrics[0].name has 1025 bytes; the first 1024 are stored as the name.",
+    ),
 ]
 KEPT: list[tuple[str, Signal, Message]] = [
     ("a text of the limit", Signal.TRACES, of_span({"text": "x" * MIB})),
@@ -66,6 +81,11 @@ KEPT: list[tuple[str, Signal, Message]] = [
     ("most attributes", Signal.TRACES, of_span(dict(list(MANY.items())[:1024]))),
     ("the deepest list", Signal.TRACES, of_span({"d": nested(16)})),
     ("the deepest map", Signal.LOGS, logs({"body": any_value(mapped(16))})),
+    (
+        "the longest names",
+        Signal.METRICS,
+        metrics({"name": "m" * 1024, "gauge": {"data_points": [{"time_unix_nano": 1}]}}),
+    ),
     ("many values", Signal.LOGS, logs({"body": any_value([[1]] * 100)})),
 ]
 
@@ -79,6 +99,37 @@ def test_what_will_be_cut_is_told(payload_format: Format, signal: Signal, reques
     assert (verdict.rejected, verdict.rewritten) == (0, None)
     assert verdict.accepted >= 1
     assert verdict.message.startswith(told)
+
+
+BATCHED = {
+    "many attributes": attributes(MANY),
+    "a deep list": attributes({"d": nested(17)}),
+    "a deep map": attributes({"d": mapped(17)}),
+}
+
+
+def small(number: int) -> dict[str, Any]:
+    return GOOD | {"attributes": attributes({"n": number, "list": [[number]]})}
+
+
+@pytest.mark.clause("OTLP 11")
+@BOTH
+@pytest.mark.parametrize("within", ["", "events", "links"])
+@pytest.mark.parametrize("found", BATCHED.values(), ids=BATCHED)
+def test_one_in_a_batch_of_small_spans_is_told(payload_format: Format, found: list[KeyValue], within: str) -> None:
+    inner = {"attributes": found}
+    request = traces(*map(small, range(300)), GOOD | ({within: [inner]} if within else inner), *map(small, range(300)))
+    message = otlp.validate(Signal.TRACES, payload_format, payload(request, payload_format)).message
+    place = "resource_spans[0].scope_spans[0].spans[300]" + (f".{within}[0]" if within else "")
+    assert message.startswith((f"{place} has 1025 attributes", f"{place}['d'] {DEEP}"))
+
+
+@pytest.mark.clause("OTLP 11")
+@BOTH
+def test_a_batch_of_which_nothing_is_cut_is_told_nothing(payload_format: Format) -> None:
+    most = GOOD | {"attributes": attributes(dict(list(MANY.items())[:1022]) | {"d": nested(16), "m": mapped(16)})}
+    request = traces(*map(small, range(300)), most)
+    assert otlp.validate(Signal.TRACES, payload_format, payload(request, payload_format)) == otlp.Verdict(301)
 
 
 @pytest.mark.clause("OTLP 11")
@@ -115,5 +166,7 @@ def test_limits_are_settings(payload_format: Format) -> None:
 def test_looking_ends_in_a_large_request() -> None:
     pair = KeyValue(key="k", value=AnyValue(int_value=1))
     many = [GOOD | {"attributes": [pair] * 1000} for _ in range(150)]
-    data = traces(*many, GOOD | {"attributes": attributes(LONG)}).SerializeToString()
-    assert otlp.validate(Signal.TRACES, Format.PROTOBUF, data) == otlp.Verdict(151)
+    deep = GOOD | {"attributes": attributes({"d": nested(17)})}
+    first = otlp.validate(Signal.TRACES, Format.PROTOBUF, traces(deep, *many).SerializeToString())
+    last = otlp.validate(Signal.TRACES, Format.PROTOBUF, traces(*many, deep).SerializeToString())
+    assert (bool(first.message), bool(last.message)) == (True, False)

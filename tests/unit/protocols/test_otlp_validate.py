@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from typing import Any
@@ -14,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from bench.payloads import case_of
 from gateway.protocols import otlp
 from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Format, Signal
@@ -335,14 +337,60 @@ def test_another_signals_request_is_told_its_path(payload_format: Format, sent: 
 @pytest.mark.parametrize(
     ("payload_format", "data", "told"),
     [
-        (Format.PROTOBUF, b"\x0a\x00" * 250_001, "250001 resource_spans; 250000 is the limit"),
-        (Format.JSON, b'{"resourceSpans":[%s{}]}' % (b"{}," * 250_000), "250001 resource_spans; 250000 is the limit"),
+        (Format.PROTOBUF, b"\x0a\x00" * 250_001, "more than 250000 resource_spans"),
+        (Format.JSON, b'{"resourceSpans":[%s{}]}' % (b"{}," * 250_000), "more than 250000 resource_spans"),
         (Format.JSON, b'{"resourceSpans":[%s{}]}' % (b"{ }," * 1_000_000), "more than 1000000 objects"),
     ],
 )
 def test_millions_of_empty_messages_are_too_large(payload_format: Format, data: bytes, told: str) -> None:
     with pytest.raises(PayloadTooLarge, match=told):
         otlp.validate(Signal.TRACES, payload_format, data)
+
+
+SPANS, ONE_SPAN = (0x0A, 0x12), (0x0A, 0x12, 0x12)
+MILLIONS = 16 * 1024 * 1024
+
+
+def within(tags: tuple[int, ...], content: bytes) -> bytes:
+    """Put bytes into messages that are the only field of one another."""
+    for tag in reversed(tags):
+        content = bytes((tag,)) + size(content)
+    return content
+
+
+@pytest.mark.clause("OTLP 14b")
+@pytest.mark.parametrize(
+    ("tags", "message", "told"),
+    [
+        ((), b"\x0a\x00", "more than 250000 resource_spans"),
+        ((0x0A,), b"\x12\x00", "more than 250000 scope_spans"),
+        (SPANS, b"\x12\x00", "more than 250000 spans"),
+        (SPANS, b"\x12\x80\x80\x00", "more than 250000 spans"),
+        (ONE_SPAN, b"\x4a\x00", "short fields; 4000000 is the limit"),
+        (ONE_SPAN, b"\x4a\x80\x00", "short fields; 4000000 is the limit"),
+        (ONE_SPAN, b"\x5a\x00", "short fields; 4000000 is the limit"),
+        (ONE_SPAN, b"\x6a\x02\x0a\x00", "short fields; 4000000 is the limit"),
+        ((*ONE_SPAN, 0x4A, 0x12, 0x2A), b"\x0a\x00", "short fields; 4000000 is the limit"),
+    ],
+)
+def test_what_would_take_gigabytes_is_refused_before_it_is_parsed(
+    tags: tuple[int, ...], message: bytes, told: str
+) -> None:
+    data = within(tags, message * (MILLIONS // len(message)))
+    before_bytes = peak_bytes()
+    with pytest.raises(PayloadTooLarge, match=told):
+        otlp.validate(Signal.TRACES, Format.PROTOBUF, data)
+    assert peak_bytes() - before_bytes < 4 * MILLIONS
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def test_a_large_request_of_common_spans_is_taken() -> None:
+    data = case_of("spans-512").body * 300
+    assert len(data) > 50 * 1024 * 1024
+    assert otlp.validate(Signal.TRACES, Format.PROTOBUF, data) == otlp.Verdict(512 * 300)
 
 
 def test_json_within_a_text_counts_as_text() -> None:

@@ -1,0 +1,71 @@
+"""How many messages a protobuf request may hold, looked at before it is parsed.
+
+An empty message takes two bytes, and up to ninety times that once it is parsed.
+"""
+
+import contextlib
+from collections.abc import Iterable
+
+from gateway.protocols.otlp import walk
+from gateway.protocols.otlp.messages import LEVELS
+from schemas.errors import Malformed, PayloadTooLarge
+from schemas.signals import Signal
+
+LEVEL_MAX_COUNT = 250_000  # resources, scopes or items of one request; exporters send some hundred
+# Looking costs about as much as parsing: what is smaller takes 180 MiB at the worst.
+_WALKED_MIN_BYTES = 2 * 1024 * 1024
+_SHORT_MAX_COUNT = 4_000_000  # fields of a few bytes; 64 MiB of common spans have 1.4 million
+_SHORT_MIN_BYTES = 2
+
+_LENGTH_DELIMITED = 2
+_TAGS = frozenset(tag for tag in range(0x08, 0x80) if tag & 7 == _LENGTH_DELIMITED)
+# Of a short field; and the first byte of a length in several bytes, for those may say little too.
+_LENGTHS = frozenset((*range(8), *range(0x80, 0x100)))
+
+
+def _class_of(byte: int) -> bytes:
+    """Answer the letter of a byte: can it be a tag, a length, both, or neither?"""
+    match byte in _TAGS, byte in _LENGTHS:
+        case True, True:
+            return b"b"
+        case True, False:
+            return b"t"
+        case False, True:
+            return b"l"
+        case _:
+            return b"."
+
+
+_CLASSES = b"".join(map(_class_of, range(0x100)))
+_BEGINNINGS = (b"tl", b"tb", b"bl", b"bb")
+
+
+def check(signal: Signal, data: bytes) -> None:
+    """Return if a request, which need not be one, holds no more than is worth parsing.
+
+    Its items are counted; of all that is within them, what looks like the beginning of a short field, in text as well.
+
+    Raises:
+        PayloadTooLarge: it holds too many items, or too many short fields.
+    """
+    if len(data) <= _WALKED_MIN_BYTES:
+        return
+    with contextlib.suppress(Malformed):  # the parser says it better
+        _check_levels(signal, walk.levels(data))
+    if len(data) > _SHORT_MIN_BYTES * _SHORT_MAX_COUNT:
+        count = sum(map(data.translate(_CLASSES).count, _BEGINNINGS))
+        if count > _SHORT_MAX_COUNT:
+            raise PayloadTooLarge(f"The request has {count} short fields; {_SHORT_MAX_COUNT} is the limit.")
+
+
+def _check_levels(signal: Signal, levels: Iterable[int]) -> None:
+    counts = [0, 0, 0]
+    for level in levels:
+        counts[level] += 1
+        if counts[level] > LEVEL_MAX_COUNT:
+            raise too_many(LEVELS[signal][level])
+
+
+def too_many(name: str) -> PayloadTooLarge:
+    """Say that a request has too many items, or too much of what surrounds them."""
+    return PayloadTooLarge(f"The request has more than {LEVEL_MAX_COUNT} {name}. Send it in parts.")

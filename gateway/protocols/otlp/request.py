@@ -1,0 +1,89 @@
+"""An OTLP request as it was read, down to its items, and the place of each."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from google.protobuf.message import Message
+
+from gateway.protocols.otlp.bulk import LEVEL_MAX_COUNT, too_many
+from gateway.protocols.otlp.json_types import SNAKE
+from gateway.protocols.otlp.messages import LEVELS, METRIC_DATA
+from schemas.errors import PayloadTooLarge
+from schemas.signals import Format, Signal
+
+_DATA_POINTS_MAX_COUNT = 1_000_000  # of one request; one may be empty, and take two bytes
+
+
+class Request(NamedTuple):
+    """A request as it was read: a protobuf message or a struct of `json_types`, and its items.
+
+    `may_be_deep` says of a protobuf message that its values may nest deeper than is stored.
+    """
+
+    signal: Signal
+    payload_format: Format
+    data: bytes
+    root: Any
+    items: Sequence[Any]
+    may_be_deep: bool = False
+
+    def place(self, number: int) -> str:
+        """Name the place of an item, by its number in the whole request."""
+        resources, scopes, items = LEVELS[self.signal]
+        for resource_number, resource in enumerate(children(self.root, resources)):
+            for scope_number, scope in enumerate(children(resource, scopes)):
+                length = len(children(scope, items))
+                if number < length:
+                    return f"{resources}[{resource_number}].{scopes}[{scope_number}].{items}[{number}]"
+                number -= length
+        raise IndexError(number)
+
+
+def items_of(signal: Signal, root: object) -> Sequence[Any]:
+    """Collect the items, level by level: empty messages take two bytes each, so that a body can hold millions.
+
+    Raises:
+        PayloadTooLarge: there are too many.
+    """
+    found: Sequence[Any] = (root,)
+    for name in LEVELS[signal]:
+        lists = [children(parent, name) for parent in found]
+        if sum(map(len, lists)) > LEVEL_MAX_COUNT:
+            raise too_many(name)
+        found = list(chain.from_iterable(lists))
+    return found
+
+
+def children(value: object, name: str) -> Sequence[Any]:
+    """Answer a repeated field of a message or of a struct, where it may be absent or written in snake_case."""
+    found = getattr(value, name)
+    return found if found is not None else getattr(value, SNAKE + name, None) or ()
+
+
+def data_of(metric: Any) -> tuple[str, Sequence[Any]]:  # noqa: ANN401 (a protobuf message or a struct)
+    """Answer a metric's kind of data ("" without any) and its data points.
+
+    Where one in JSON has several kinds of data, the last one counts, as in protobuf.
+    """
+    if isinstance(metric, Message):
+        kind = metric.WhichOneof("data")
+        return (kind, getattr(metric, kind).data_points) if kind is not None else ("", ())
+    found = [
+        (kind, data)
+        for kind in METRIC_DATA.values()
+        if (data := getattr(metric, kind) or getattr(metric, SNAKE + kind, None))
+    ]
+    return (found[-1][0], children(found[-1][1], "data_points")) if found else ("", ())
+
+
+def count_points(metrics: Sequence[Any]) -> int:
+    """Count the data points of metrics.
+
+    Raises:
+        PayloadTooLarge: there are too many.
+    """
+    count = sum(len(points) for _, points in map(data_of, metrics))
+    if count > _DATA_POINTS_MAX_COUNT:
+        raise PayloadTooLarge(f"The request has {count} data points; {_DATA_POINTS_MAX_COUNT} is the limit.")
+    return count
