@@ -106,12 +106,13 @@ CUT_VALUE = st.recursive(
     max_leaves=5,
 )
 CUT_ATTRIBUTES = st.dictionaries(st.sampled_from("abcdefgh"), CUT_VALUE, max_size=5)
-CUT_SPANS = st.builds(
-    lambda name, own, inner: span(name=name, attributes=own, events=[Span.Event(attributes=attributes(inner))]),
-    CUT_TEXT,
-    CUT_ATTRIBUTES,
-    CUT_ATTRIBUTES,
-)
+
+
+def cut_span(name: str, own: dict[str, Any], inner: dict[str, Any]) -> Span:
+    return span(name=name, attributes=own, events=[Span.Event(attributes=attributes(inner))])
+
+
+CUT_SPANS = st.builds(cut_span, CUT_TEXT, CUT_ATTRIBUTES, CUT_ATTRIBUTES)
 
 
 @pytest.mark.clause("OTLP 11")
