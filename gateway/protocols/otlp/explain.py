@@ -48,24 +48,44 @@ def other_signal(signal: Signal, data: bytes) -> Signal | None:
 
 
 def _fits(signal: Signal, data: bytes) -> bool:
-    """Tell whether the first item has what every real one of this signal has and no other signal's."""
+    """Tell whether bytes are a request of a signal, by what every real item has and no other signal's."""
     try:
         request = REQUESTS[signal].FromString(data)
     except DecodeError:
         return False
-    item: Any = request
-    for name in LEVELS[signal]:
-        found = getattr(item, name)
-        if not found:
-            return False
-        item = found[0]
+    item = _first_item(signal, request)
+    if item is None or not is_typical(signal, item):
+        return False
     match signal:
         case Signal.TRACES:
             return len(item.trace_id) == 16 and len(item.span_id) == 8  # noqa: PLR2004 (sizes of ids)
         case Signal.LOGS:
+            return True
+        case _:
+            return bool(item.WhichOneof("data"))
+
+
+def is_typical(signal: Signal, item: Any) -> bool:  # noqa: ANN401 (a span, a log record or a metric)
+    """Tell whether an item has what every real one of its signal has, and next to none that was read as one."""
+    match signal:
+        case Signal.TRACES:
+            return bool(item.start_time_unix_nano)
+        case Signal.LOGS:
             return bool(item.time_unix_nano or item.observed_time_unix_nano)
         case _:
-            return bool(item.name and item.WhichOneof("data"))
+            return bool(item.name)
+
+
+def _first_item(signal: Signal, request: Any) -> Any:  # noqa: ANN401 (a request of any signal, and an item)
+    """Answer the first item of a request, None where it has none."""
+    resources, scopes, items = LEVELS[signal]
+    found = (
+        item
+        for resource in getattr(request, resources)
+        for scope in getattr(resource, scopes)
+        for item in getattr(scope, items)
+    )
+    return next(found, None)
 
 
 class _Walk:

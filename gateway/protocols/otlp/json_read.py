@@ -32,11 +32,15 @@ class _Keys(Struct):
     """The first level of any signal's request."""
 
     traces: Raw = field(default=_NULL, name="resourceSpans")
+    snake_traces: Raw = field(default=_NULL, name="resource_spans")
     logs: Raw = field(default=_NULL, name="resourceLogs")
+    snake_logs: Raw = field(default=_NULL, name="resource_logs")
     metrics: Raw = field(default=_NULL, name="resourceMetrics")
+    snake_metrics: Raw = field(default=_NULL, name="resource_metrics")
 
 
 _KEYS = Decoder(_Keys)
+_LIST = Decoder(list[Raw])
 
 
 def read(signal: Signal, data: bytes) -> tuple[JsonRequest, bytes | None]:
@@ -73,7 +77,17 @@ def other_key(signal: Signal, data: bytes) -> Signal | None:
     """Answer the other signal whose items a request without any of its own carries, where there are some."""
     found = _KEYS.decode(data)
     others = (other for other in _DECODERS if other is not signal)
-    return next((other for other in others if bytes(getattr(found, other)).startswith(b"[{")), None)
+    return next(
+        (other for other in others if _has_items(getattr(found, other)) or _has_items(getattr(found, SNAKE + other))),
+        None,
+    )
+
+
+def _has_items(text: Raw) -> bool:
+    try:
+        return bool(_LIST.decode(text))
+    except ValidationError:
+        return False
 
 
 def column(items: Sequence[Struct], name: str) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway.protocols.otlp.bulk import check
 from gateway.protocols.otlp.decode import wrong_signal
 from gateway.protocols.otlp.depth import parse_measured
-from gateway.protocols.otlp.explain import other_signal
+from gateway.protocols.otlp.explain import is_typical, other_signal
 from gateway.protocols.otlp.json_read import column, other_key, read
 from gateway.protocols.otlp.messages import LEVELS
 from gateway.protocols.otlp.remove import Faults, remove_from_json, remove_from_message
@@ -51,8 +51,11 @@ def validate(signal: Signal, payload_format: Format, data: bytes, limits: Limits
     request, mended = _read(signal, payload_format, data, limits)
     accepted = count_points(request.items) if signal is Signal.METRICS else len(request.items)
     if not accepted:
-        return _nothing(request)
+        _check_signal(request)
+        return Verdict(0)
     faults = _FAULTS[signal](request)
+    if payload_format is Format.PROTOBUF and (faults or not is_typical(signal, request.items[0])):
+        _check_signal(request)
     verdict = _without(request, faults) if faults else Verdict(accepted, rewritten=mended)
     told = first_cut(request, limits)
     return replace(verdict, message=f"{verdict.message} {told}".strip()) if told else verdict
@@ -70,13 +73,12 @@ def _read(signal: Signal, payload_format: Format, data: bytes, limits: Limits) -
     return Request(signal, payload_format, data, root, items_of(signal, root), may_be_deep), None
 
 
-def _nothing(request: Request) -> Verdict:
-    """Accept a request without items, unless it is another signal's."""
+def _check_signal(request: Request) -> None:
+    """Return unless a request is another signal's: items of one may be read as those of another, or as none at all."""
     is_json = request.payload_format is Format.JSON
     other = (other_key if is_json else other_signal)(request.signal, request.data)
     if other is not None:
         raise wrong_signal(request.signal, other)
-    return Verdict(0)
 
 
 def _ids(request: Request, name: str) -> Sequence[bytes | str]:
@@ -137,12 +139,6 @@ def _bad_log_ids(request: Request) -> Faults:
         for number, found in enumerate(ids):
             if (found and len(found) != length) or found == zeros:
                 faults[number] = (*faults.get(number, ()), name)
-    first = request.items[0]
-    is_suspicious = faults or not (first.time_unix_nano or first.observed_time_unix_nano)
-    if is_suspicious and request.payload_format is Format.PROTOBUF:
-        other = other_signal(request.signal, request.data)
-        if other is not None:
-            raise wrong_signal(request.signal, other)
     return faults
 
 
@@ -157,8 +153,7 @@ def _without(request: Request, faults: Faults) -> Verdict:
         message = f"{len(faults)} of {total} log records were kept without their ids: {_RULE}. The first is {place}."
         rejected = 0
     if rejected == total:
-        other = other_signal(request.signal, request.data) if request.payload_format is Format.PROTOBUF else None
-        raise wrong_signal(request.signal, other) if other else Malformed(message)
+        raise Malformed(message)
     levels = LEVELS[request.signal]
     if request.payload_format is Format.PROTOBUF:
         return Verdict(total - rejected, rejected, message, remove_from_message(request.root, levels, faults))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from typing import Any
@@ -15,9 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from bench.payloads import case_of
 from gateway.protocols import otlp
-from schemas.errors import Malformed, PayloadTooLarge
+from schemas.errors import Malformed
 from schemas.signals import Format, Signal
 
 TRACE_ID, SPAN_ID = bytes(range(16)), bytes(range(8))
@@ -291,6 +289,13 @@ def size(content: bytes) -> bytes:
     return bytes([*encoded, number]) + content
 
 
+def within(tags: tuple[int, ...], content: bytes) -> bytes:
+    """Put bytes into messages that are the only field of one another."""
+    for tag in reversed(tags):
+        content = bytes((tag,)) + size(content)
+    return content
+
+
 @pytest.mark.clause("OTLP 7a")
 @pytest.mark.parametrize(
     ("data", "told"),
@@ -314,96 +319,9 @@ def test_broken_protobuf_is_told_by_byte_and_field(data: bytes, told: str) -> No
         otlp.validate(Signal.TRACES, Format.PROTOBUF, data)
 
 
-REQUESTS = {
-    Signal.TRACES: traces(GOOD | {"start_time_unix_nano": 1, "attributes": [{"key": "a", "value": {"int_value": 1}}]}),
-    Signal.LOGS: logs(GOOD | {"severity_text": "INFO", "body": {"string_value": "hello"}}),
-    Signal.METRICS: metrics({"unit": "1", "gauge": {"data_points": [{"time_unix_nano": 1, "as_int": 3}]}}),
-}
-
-
-@pytest.mark.clause("OTLP 20")
-@BOTH
-@pytest.mark.parametrize("sent", list(REQUESTS))
-@pytest.mark.parametrize("to", list(REQUESTS))
-def test_another_signals_request_is_told_its_path(payload_format: Format, sent: Signal, to: Signal) -> None:
-    data = payload(REQUESTS[sent], payload_format)
-    if sent is to:
-        assert otlp.validate(to, payload_format, data) == otlp.Verdict(1)
-        return
-    with pytest.raises(Malformed, match=f"request with {sent}, but it was sent to /v1/{to}. Send it to /v1/{sent}."):
-        otlp.validate(to, payload_format, data)
-
-
-@pytest.mark.parametrize(
-    ("payload_format", "data", "told"),
-    [
-        (Format.PROTOBUF, b"\x0a\x00" * 250_001, "more than 250000 resource_spans"),
-        (Format.JSON, b'{"resourceSpans":[%s{}]}' % (b"{}," * 250_000), "more than 250000 resource_spans"),
-        (Format.JSON, b'{"resourceSpans":[%s{}]}' % (b"{ }," * 1_000_000), "more than 1000000 objects"),
-    ],
-)
-def test_millions_of_empty_messages_are_too_large(payload_format: Format, data: bytes, told: str) -> None:
-    with pytest.raises(PayloadTooLarge, match=told):
-        otlp.validate(Signal.TRACES, payload_format, data)
-
-
-SPANS, ONE_SPAN = (0x0A, 0x12), (0x0A, 0x12, 0x12)
-MILLIONS = 16 * 1024 * 1024
-
-
-def within(tags: tuple[int, ...], content: bytes) -> bytes:
-    """Put bytes into messages that are the only field of one another."""
-    for tag in reversed(tags):
-        content = bytes((tag,)) + size(content)
-    return content
-
-
-@pytest.mark.clause("OTLP 14b")
-@pytest.mark.parametrize(
-    ("tags", "message", "told"),
-    [
-        ((), b"\x0a\x00", "more than 250000 resource_spans"),
-        ((0x0A,), b"\x12\x00", "more than 250000 scope_spans"),
-        (SPANS, b"\x12\x00", "more than 250000 spans"),
-        (SPANS, b"\x12\x80\x80\x00", "more than 250000 spans"),
-        (ONE_SPAN, b"\x4a\x00", "short fields; 4000000 is the limit"),
-        (ONE_SPAN, b"\x4a\x80\x00", "short fields; 4000000 is the limit"),
-        (ONE_SPAN, b"\x5a\x00", "short fields; 4000000 is the limit"),
-        (ONE_SPAN, b"\x6a\x02\x0a\x00", "short fields; 4000000 is the limit"),
-        ((*ONE_SPAN, 0x4A, 0x12, 0x2A), b"\x0a\x00", "short fields; 4000000 is the limit"),
-    ],
-)
-def test_what_would_take_gigabytes_is_refused_before_it_is_parsed(
-    tags: tuple[int, ...], message: bytes, told: str
-) -> None:
-    data = within(tags, message * (MILLIONS // len(message)))
-    before_bytes = peak_bytes()
-    with pytest.raises(PayloadTooLarge, match=told):
-        otlp.validate(Signal.TRACES, Format.PROTOBUF, data)
-    assert peak_bytes() - before_bytes < 4 * MILLIONS
-
-
-def peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def test_a_large_request_of_common_spans_is_taken() -> None:
-    data = case_of("spans-512").body * 300
-    assert len(data) > 50 * 1024 * 1024
-    assert otlp.validate(Signal.TRACES, Format.PROTOBUF, data) == otlp.Verdict(512 * 300)
-
-
 def test_json_within_a_text_counts_as_text() -> None:
     data = json.dumps(as_json(logs({"body": {"string_value": '{"a":' * 1_100_000}}))).encode()
     assert otlp.validate(Signal.LOGS, Format.JSON, data).accepted == 1
-
-
-@pytest.mark.clause("OTLP 20")
-def test_log_bytes_that_parse_as_spans_are_told() -> None:
-    data = logs({"severity_text": "INFO", "body": {"string_value": "hello"}}).SerializeToString()
-    assert len(ExportTraceServiceRequest.FromString(data).resource_spans[0].scope_spans[0].spans) == 1
-    with pytest.raises(Malformed, match="Send it to /v1/logs"):
-        otlp.validate(Signal.TRACES, Format.PROTOBUF, data)
 
 
 def test_the_pure_python_runtime_is_refused() -> None:
