@@ -8,7 +8,7 @@ from msgspec import DecodeError, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
 
 from gateway.protocols.otlp.json_metrics import Metrics
-from gateway.protocols.otlp.json_types import SNAKE, Logs, Traces
+from gateway.protocols.otlp.json_types import SNAKE, Logs, Traces, decode_hook
 from gateway.protocols.text import mend_surrogates
 from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Signal
@@ -16,9 +16,9 @@ from schemas.signals import Signal
 JsonRequest = Traces | Logs | Metrics
 
 _DECODERS: dict[Signal, Decoder[Any]] = {
-    Signal.TRACES: Decoder(Traces, strict=False),
-    Signal.LOGS: Decoder(Logs, strict=False),
-    Signal.METRICS: Decoder(Metrics, strict=False),
+    Signal.TRACES: Decoder(Traces, strict=False, dec_hook=decode_hook),
+    Signal.LOGS: Decoder(Logs, strict=False, dec_hook=decode_hook),
+    Signal.METRICS: Decoder(Metrics, strict=False, dec_hook=decode_hook),
 }
 
 

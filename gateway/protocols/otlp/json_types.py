@@ -6,6 +6,7 @@ and unknown fields are ignored.
 """
 
 # ruff: noqa: D101 (each class mirrors the protobuf message of its name)
+from base64 import b64decode
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from msgspec import Meta, Struct, defstruct, field
@@ -21,6 +22,31 @@ UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 UInt64 = Annotated[int, Meta(ge=0)]  # msgspec knows no bound above 2**63 - 1; json_convert lets larger ones saturate
 Hex = Annotated[str, Meta(pattern=r"^(?:[0-9A-Fa-f]{2})*\Z")]
+
+_STANDARD = str.maketrans("-_", "+/")
+
+
+class Base64(bytes):
+    """Bytes that are written in base64, in either alphabet and padded or not, as protobuf's JSON mapping reads them."""
+
+
+def decode_hook(wanted: type[Any], written: object) -> Base64:
+    """Read what msgspec does not read by itself, for its decoders: `Base64`.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    assert wanted is Base64
+    if not isinstance(written, str):
+        msg = f"Expected base64, got `{type(written).__name__}`"
+        raise ValueError(msg)  # noqa: TRY004 (msgspec adds the place to a ValueError)
+    text = written.rstrip("=").translate(_STANDARD)
+    try:
+        return Base64(b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except ValueError as error:
+        msg = "Invalid base64"
+        raise ValueError(msg) from error
+
 
 SpanKind = Literal[
     "SPAN_KIND_UNSPECIFIED",
@@ -90,7 +116,7 @@ class AnyValue(Message):
     double_value: float | None = None
     array_value: "ArrayValue | None" = None
     kvlist_value: "KeyValueList | None" = None
-    bytes_value: bytes | None = None
+    bytes_value: Base64 | None = None
 
 
 class ArrayValue(Message):

@@ -179,7 +179,10 @@ def test_what_is_unknown_survives_taking_out_an_item() -> None:
         ("startTimeUnixNano", "soon", "got `str`"),
         ("flags", 2**32, "Expected `int` <= 4294967295"),
         ("name", 7, "Expected `str | null`, got `int`"),
-        ("attributes", [{"key": "a", "value": {"bytesValue": "?"}}], "Invalid base64"),
+        *[
+            ("attributes", [{"key": "a", "value": {"bytesValue": text}}], f"{told} - at `$.resourceSpans[0].scopeSpans")
+            for text, told in (("?", "Invalid base64"), ("aGkaa", "Invalid base64"), (7, "Expected base64, got `int`"))
+        ],
         ("attributes", [{"key": "a", "value": {"intValue": str(2**63)}}], "Expected `int` <= 9223372036854775807"),
     ],
 )
@@ -235,6 +238,17 @@ def test_json_is_read_generously() -> None:
         }
     )
     assert decoded.SerializeToString() == expected.resource_spans[0].scope_spans[0].spans[0].SerializeToString()
+
+
+@pytest.mark.clause("OTLP 8d")
+@pytest.mark.parametrize("written", ["aGnv//8=", "aGnv__8=", "aGnv//8", "aGnv__8"])
+def test_base64_has_either_alphabet_and_perhaps_padding(written: str) -> None:
+    body = as_json(logs({"body": {"bytes_value": b""}}))
+    record = body["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]
+    for name in ("bytesValue", "bytes_value"):
+        record["body"] = {name: written}
+        decoded = otlp.decode(Signal.LOGS, Format.JSON, json.dumps(body).encode())
+        assert decoded.resource_logs[0].scope_logs[0].log_records[0].body.bytes_value == b"hi\xef\xff\xff"
 
 
 def test_numbers_beyond_64_bits_saturate() -> None:
