@@ -135,13 +135,16 @@ def _authorization(value: str | None) -> Iterable[str]:
     """Read `Authorization`: `Bearer <key>`, the bare key, or `Basic` with the key as user name (RFC 7617)."""
     if not value:
         return ()
-    scheme, _, rest = value.partition(" ")
+    # Where an exporter's headers are set by a variable they are percent-encoded, and not every exporter decodes them.
+    scheme, _, rest = value.replace("%20", " ").partition(" ")
+    rest = rest.strip()
     match scheme.lower():
         case "bearer":
-            key = rest.strip()
+            key = rest
         case "basic":
             try:
-                key = base64.b64decode(rest, validate=True).decode().partition(":")[0]
+                padded = rest.rstrip("=") + "=" * (-len(rest.rstrip("=")) % 4)
+                key = base64.b64decode(padded, validate=True).partition(b":")[0].decode()
             except (binascii.Error, ValueError):
                 return ()
         case _:

@@ -33,7 +33,8 @@ MAKERS: dict[Codec, Callable[[bytes], Decompressor]] = {
     Codec.ZSTD: decompressors.zstandard,
 }
 """What makes a decompressor for a member of a body, by its first bytes; a brotli body has no members."""
-_CODECS = {codec.value: codec for codec in Codec} | {"": Codec.IDENTITY, "x-gzip": Codec.GZIP}
+# OTLP's settings, and some clients after them, call it `none` where nothing is compressed.
+_CODECS = {codec.value: codec for codec in Codec} | {"": Codec.IDENTITY, "none": Codec.IDENTITY, "x-gzip": Codec.GZIP}
 _LENIENT_CODECS = _CODECS | {"utf-8": Codec.IDENTITY}  # what old Sentry SDKs for Ruby and Java send
 
 
@@ -88,7 +89,8 @@ def _members(codec: Codec, data: bytes, max_bytes: int) -> Iterator[bytes]:
     position = 0
     budget = max_bytes
     for _ in range(_MEMBERS_MAX_COUNT):
-        member = MAKERS[codec](data[position : position + DEFLATE_HEADER_BYTES])
+        begin = position
+        member = MAKERS[codec](data[begin : begin + DEFLATE_HEADER_BYTES])
         is_full = False
         while not member.eof:
             if is_full:  # isal hands back what it has not read yet, zstd keeps it
@@ -97,12 +99,12 @@ def _members(codec: Codec, data: bytes, max_bytes: int) -> Iterator[bytes]:
                 window = data[position : position + _WINDOW_BYTES]
                 position += len(window)
                 if not window:
-                    raise _truncated(codec, len(data))
+                    raise _following(codec, data, begin) if begin else _truncated(codec, len(data))
             step_bytes = min(budget + 1, _STEP_BYTES)
             try:
                 piece = member.decompress(window, step_bytes)
             except decompressors.ERRORS as error:
-                raise _corrupt(codec, data, position, error) from error
+                raise (_following(codec, data, begin) if begin else _corrupt(codec, data, position, error)) from error
             budget -= len(piece)
             if budget < 0:
                 raise _too_large(max_bytes)
@@ -137,8 +139,7 @@ def _brotli(data: bytes, max_bytes: int) -> Iterator[bytes]:
         elif not window and not stream.is_finished():
             raise _truncated(Codec.BR, len(data))
     if position < len(data):
-        msg = f"{len(data) - position} bytes follow the end of the br body at byte {position}."
-        raise Malformed(msg)
+        raise _following(Codec.BR, data, position)
 
 
 def _too_large(max_bytes: int) -> PayloadTooLarge:
@@ -149,6 +150,10 @@ def _too_large(max_bytes: int) -> PayloadTooLarge:
 
 def _truncated(codec: Codec, size_bytes: int) -> Malformed:
     return Malformed(f"The {codec} body is incomplete: it ends after {size_bytes} bytes, before its end marker.")
+
+
+def _following(codec: Codec, data: bytes, end: int) -> Malformed:
+    return Malformed(f"{len(data) - end} bytes follow the end of the {codec} body at byte {end}, and are no more of it.")
 
 
 def _corrupt(codec: Codec, data: bytes, end: int, cause: Exception) -> Malformed:

@@ -43,6 +43,8 @@ COMPRESSED = {
         (None, False, Codec.IDENTITY),
         ("", False, Codec.IDENTITY),
         ("identity", False, Codec.IDENTITY),
+        ("none", False, Codec.IDENTITY),
+        ("None, gzip", True, Codec.GZIP),
         ("gzip", False, Codec.GZIP),
         (" GZIP ", False, Codec.GZIP),
         ("x-gzip", False, Codec.GZIP),
@@ -132,7 +134,7 @@ def test_a_corrupt_body_is_told_where() -> None:
     ],
 )
 def test_bytes_after_the_end_are_refused(codec: Codec, data: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match=rf"\d bytes follow the end of the {codec} body at byte \d+, and are no more"):
         inflate(data, codec, len(TEXT))
 
 
