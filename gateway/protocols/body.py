@@ -99,12 +99,12 @@ def _members(codec: Codec, data: bytes, max_bytes: int) -> Iterator[bytes]:
                 window = data[position : position + _WINDOW_BYTES]
                 position += len(window)
                 if not window:
-                    raise _following(codec, data, begin) if begin else _truncated(codec, len(data))
+                    raise _unfinished(codec, data, begin)
             step_bytes = min(budget + 1, _STEP_BYTES)
             try:
                 piece = member.decompress(window, step_bytes)
             except decompressors.ERRORS as error:
-                raise (_following(codec, data, begin) if begin else _corrupt(codec, data, position, error)) from error
+                raise (_corrupt(codec, data, position, error) if not begin else _following(codec, data, begin)) from error
             budget -= len(piece)
             if budget < 0:
                 raise _too_large(max_bytes)
@@ -152,8 +152,14 @@ def _truncated(codec: Codec, size_bytes: int) -> Malformed:
     return Malformed(f"The {codec} body is incomplete: it ends after {size_bytes} bytes, before its end marker.")
 
 
+def _unfinished(codec: Codec, data: bytes, begin: int) -> Malformed:
+    """Say of a member without an end that it was cut off, unless it does not even begin as the first one does."""
+    head = data[begin : begin + DEFLATE_HEADER_BYTES]
+    return _truncated(codec, len(data)) if data.startswith(head) else _following(codec, data, begin)
+
+
 def _following(codec: Codec, data: bytes, end: int) -> Malformed:
-    return Malformed(f"{len(data) - end} bytes follow the end of the {codec} body at byte {end}, and are no more of it.")
+    return Malformed(f"{len(data) - end} bytes follow the end of the {codec} body at byte {end}, and are no {codec}.")
 
 
 def _corrupt(codec: Codec, data: bytes, end: int, cause: Exception) -> Malformed:
