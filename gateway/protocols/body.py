@@ -104,7 +104,7 @@ def _members(codec: Codec, data: bytes, max_bytes: int) -> Iterator[bytes]:
             try:
                 piece = member.decompress(window, step_bytes)
             except decompressors.ERRORS as error:
-                raise (_corrupt(codec, data, position, error) if not begin else _following(codec, data, begin)) from error
+                raise _corrupt(codec, data, begin, position, error) from error
             budget -= len(piece)
             if budget < 0:
                 raise _too_large(max_bytes)
@@ -129,7 +129,7 @@ def _brotli(data: bytes, max_bytes: int) -> Iterator[bytes]:
         try:
             piece = stream.process(window, output_buffer_limit=min(max_bytes - size_bytes + 1, _STEP_BYTES))
         except decompressors.ERRORS as error:
-            raise _corrupt(Codec.BR, data, position + len(window), error) from error
+            raise _corrupt(Codec.BR, data, 0, position + len(window), error) from error
         size_bytes += len(piece)
         if size_bytes > max_bytes:
             raise _too_large(max_bytes)
@@ -162,7 +162,10 @@ def _following(codec: Codec, data: bytes, end: int) -> Malformed:
     return Malformed(f"{len(data) - end} bytes follow the end of the {codec} body at byte {end}, and are no {codec}.")
 
 
-def _corrupt(codec: Codec, data: bytes, end: int, cause: Exception) -> Malformed:
+def _corrupt(codec: Codec, data: bytes, begin: int, end: int, cause: Exception) -> Malformed:
+    """Say what is wrong with a member that begins at a byte, and was read up to another."""
+    if begin:
+        return _following(codec, data, begin)
     if codec is Codec.GZIP and not data.startswith(b"\x1f\x8b"):
         msg = f"Content-Encoding says gzip, but the body is none: it starts with {data[:4].hex(' ')}, not 1f 8b."
     else:

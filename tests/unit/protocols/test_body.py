@@ -133,7 +133,7 @@ def test_a_corrupt_body_is_told_where() -> None:
     ],
 )
 def test_bytes_after_the_end_are_refused(codec: Codec, data: bytes) -> None:
-    with pytest.raises(Malformed, match=rf"\d bytes follow the end of the {codec} body at byte \d+, and are no {codec}"):
+    with pytest.raises(Malformed, match=rf"\d bytes follow the end of the {codec} body at byte \d+"):
         inflate(data, codec, len(TEXT))
 
 
