@@ -114,6 +114,18 @@ class ConfirmationRequired(Rejected):
         self.members = members
 
 
+class HeadTooLarge(Rejected):
+    """431: a line of the request's head, or their number, is over a limit."""
+
+    reason = "head_too_large"
+
+
+class UnsupportedTransfer(Rejected):
+    """501: the body is in a transfer coding that is not spoken here."""
+
+    reason = "unsupported_transfer"
+
+
 class Deferred(GatewayError):
     """Nothing is wrong with the request: the same one may succeed later. `retry_after_seconds` is a whole number."""
 

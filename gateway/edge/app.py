@@ -1,5 +1,6 @@
 """The edge: every request comes in here, is handed to its family's handler, and leaves with an answer in its form."""
 
+import contextlib
 import logging
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from gateway.edge.exchange import Exchange
 from gateway.edge.handlers import control, operations, otlp, sentry
 from gateway.edge.ingest import Ingest
 from gateway.edge.readiness import Readiness
+from gateway.edge.reading import check_framing, drain, ends_connection
 from gateway.edge.routes import Family, check_method, find
 from gateway.protocols.replies import Reply
 from gateway.runtime import metrics
@@ -39,11 +41,26 @@ class Edge:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; nothing escapes but a client that went away."""
-        exchange = Exchange(request, find(request.raw_path, request.headers))
+        response = await self._response(Exchange(request, find(request.raw_path, request.headers)))
+        connection = request.protocol
+        is_old = isinstance(connection, Connection) and connection.is_old()
+        if is_old or self.readiness.is_stopping or ends_connection(request):
+            response.force_close()
+        if not request.content.is_eof():
+            # It is sent first, and then the client may finish sending, or it would find a reset and no answer.
+            with contextlib.suppress(ConnectionError):
+                await response.prepare(request)
+                await response.write_eof()
+                await drain(request.content)
+        return response
+
+    async def _response(self, exchange: Exchange) -> web.Response:
+        request = exchange.request
         try:
-            check_method(exchange.found, request.method)
-            if request.method == "OPTIONS":
+            check_framing(request)
+            if request.method == "OPTIONS" and exchange.has_preflight():
                 return exchange.preflight()
+            check_method(exchange.found, request.method)
             reply = await self._answer(exchange)
         except GatewayError as error:
             reply = self._refuse(exchange, error)
@@ -51,11 +68,7 @@ class Edge:
             _log.exception("A request failed on %s.", exchange.found.route.name)
             reply = self._refuse(exchange, GatewayError("An error of ours; it has been logged."))
         metrics.REQUESTS.labels(exchange.found.route.name, str(reply.status)).inc()
-        response = exchange.answer(reply)
-        connection = request.protocol
-        if self.readiness.is_stopping or (isinstance(connection, Connection) and connection.is_old()):
-            response.force_close()
-        return response
+        return exchange.answer(reply)
 
     async def _answer(self, exchange: Exchange) -> Reply:
         match exchange.found.route.family:

@@ -6,7 +6,8 @@ import logging
 import random
 from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.edge import http2
@@ -18,8 +19,8 @@ from schemas.errors import GatewayError, Malformed
 
 _log = logging.getLogger(__name__)
 
-# An answer given before the body was read waits this long for the client to stop sending, or a reset would lose it.
-_LINGERING_SECONDS = 2.0
+# How long HTTP/2 is answered before the connection ends.
+_REFUSAL_SECONDS = 2.0
 # What hangs after all patience is cancelled, which takes no time unless it resists.
 _CANCEL_SECONDS = 0.1
 # Connections that were opened together, as after a restart, must not all end together.
@@ -29,13 +30,14 @@ _AGE_JITTER = 0.1
 class Connection(RequestHandler):
     """aiohttp's connection with a deadline for the head of a request, and an age."""
 
-    __slots__ = ("_edge", "_has_begun", "_head_deadline", "_old_at", "_refusal")
+    __slots__ = ("_body", "_edge", "_has_begun", "_head_deadline", "_old_at", "_refusal")
 
     def __init__(self, edge: "HttpServer", **options: Any) -> None:  # noqa: ANN401 (aiohttp's own options)
         super().__init__(edge, **options)
         self._edge = edge
         self._head_deadline: asyncio.TimerHandle | None = None
         self._has_begun = False
+        self._body: StreamReader | None = None
         self._refusal: http2.Refusal | None = None
         jitter = random.uniform(1 - _AGE_JITTER, 1 + _AGE_JITTER)  # noqa: S311 (spreads connections, no secret)
         self._old_at = self._loop.time() + edge.connection_max_age_seconds * jitter
@@ -67,13 +69,21 @@ class Connection(RequestHandler):
             return
         requests_before = self._request_count
         super().data_received(data)
-        waiter = self._waiter
-        is_idle = waiter is not None and not waiter.done()
-        is_head_unfinished = is_idle and self._request_count == requests_before
+        if self._messages:
+            self._take(*self._messages[-1])
+        is_head_unfinished = not self.has_request() and self._request_count == requests_before
         if not is_head_unfinished:
             self._stop_deadline()
         elif self._head_deadline is None:
-            self._head_deadline = self._loop.call_later(self._edge.header_timeout_seconds, self.force_close)
+            self._head_deadline = self._loop.call_later(self._edge.header_timeout_seconds, self._end_head)
+
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] (aiohttp forgets what it may answer)
+        """Take that the client sends no more: what it has sent to its end is answered, and nothing else waited for."""
+        is_idle = self._waiter is not None and not self._waiter.done()
+        if is_idle or self._body is None or not self._body.is_eof():
+            return False
+        self.close()
+        return True
 
     def handle_error(
         self,
@@ -107,7 +117,24 @@ class Connection(RequestHandler):
         self._has_begun = True
         if data.startswith(http2.METHOD):
             self._refusal = http2.Refusal(self._edge.public_url)
-            self._loop.call_later(_LINGERING_SECONDS, self.force_close)
+            self._loop.call_later(_REFUSAL_SECONDS, self.force_close)
+
+    def _end_head(self) -> None:
+        """Close a connection whose head has not come; a request that was about to begin has."""
+        self._head_deadline = None
+        if not self.has_request():
+            self.force_close()
+
+    def _take(self, message: object, body: StreamReader) -> None:
+        """Remember the body of the newest request; where that breaks off tell whoever reads it.
+
+        aiohttp keeps the error for after the answer, which would wait for the body.
+        """
+        if isinstance(message, RawRequestMessage):
+            self._body = body
+        elif self._body is not None and not self._body.is_eof():
+            self._body.set_exception(ValueError("The framing of the body is wrong."))
+            self.close()
 
     def _stop_deadline(self) -> None:
         if self._head_deadline is not None:
@@ -131,7 +158,7 @@ class HttpServer(web.Server):
             "auto_decompress": False,
             "access_log": None,
             "keepalive_timeout": server.keepalive_timeout_seconds,
-            "lingering_time": _LINGERING_SECONDS,
+            "lingering_time": 0,  # `reading.drain` has done it
             "max_line_size": limits.line_max_bytes,
             "max_field_size": limits.line_max_bytes,
             "max_headers": limits.headers_max_count,

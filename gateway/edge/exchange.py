@@ -99,9 +99,13 @@ class Exchange:
             headers.update(CROSS_ORIGIN)
         return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.pieces or reply.body)
 
+    def has_preflight(self) -> bool:
+        """Tell whether a browser may ask here; also where nothing stands, or its page could not read so."""
+        return self.found.route.family in _PREFLIGHT_STATUS
+
     def preflight(self) -> web.Response:
         """Answer a browser's question whether it may send; no key is needed to ask."""
         route = self.found.route
-        methods = ", ".join(method for method in route.methods if method != "OPTIONS")
+        methods = ", ".join(method for method in route.methods if method != "OPTIONS") or "POST"
         headers = {**_PREFLIGHT, "Access-Control-Allow-Methods": methods}
         return web.Response(status=_PREFLIGHT_STATUS[route.family], headers=headers)

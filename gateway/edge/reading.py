@@ -1,15 +1,24 @@
 """Reading a request's body from its connection, within its size and its time."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from io import BytesIO
 
-from aiohttp import HttpVersion11
+from aiohttp import HttpVersion11, StreamReader
 from aiohttp.web import BaseRequest
 from msgspec import Struct
 
 from gateway.edge.admission import Hold
-from schemas.errors import Malformed, PayloadTooLarge, RequestTimeout
+from schemas.errors import Malformed, PayloadTooLarge, RequestTimeout, UnsupportedTransfer
+
+# An answer that did not wait for its body: how much of that is read and forgotten, so that the client finds the answer
+# and not a reset; how long after its last piece; and how much of it is worth reading for to keep the connection.
+_DRAINED_MAX_BYTES = 128 * 1024 * 1024
+_DRAINED_MAX_SECONDS = 30.0
+_PAUSE_MAX_SECONDS = 2.0
+_SHORT_MAX_BYTES = 64 * 1024
+_CHUNKED = "chunked"
 
 
 class Pace(Struct, frozen=True):
@@ -109,3 +118,42 @@ class Reading:
 
 def _too_large(max_bytes: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The body is larger than {max_bytes} bytes.")
+
+
+def check_framing(request: BaseRequest) -> None:
+    """Return if a body is framed in a way that is spoken here.
+
+    Raises:
+        UnsupportedTransfer: it is in another transfer coding than chunks (RFC 9112 6.1).
+    """
+    coding = request.headers.get("Transfer-Encoding", _CHUNKED)
+    if coding.strip().lower() != _CHUNKED:
+        raise UnsupportedTransfer("Transfer-Encoding may only be chunked. Compress with Content-Encoding instead.")
+
+
+def ends_connection(request: BaseRequest) -> bool:
+    """Tell whether a request is the last one of its connection, for how its body came or has not come.
+
+    What is left of a body that was answered early is read if it is short and on its way. Of HTTP/1.0 chunks were never
+    meant, and what follows them may be somebody else's (RFC 9112 6.1).
+    """
+    if request.version < HttpVersion11 and "Transfer-Encoding" in request.headers:
+        return True
+    if request.content.is_eof():
+        return False
+    announced_bytes = request.content_length
+    return announced_bytes is None or announced_bytes > _SHORT_MAX_BYTES or "Expect" in request.headers
+
+
+async def drain(content: StreamReader) -> None:
+    """Read what else comes of a body that was answered, and forget it."""
+    left_bytes = _DRAINED_MAX_BYTES
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + _DRAINED_MAX_SECONDS
+    with contextlib.suppress(TimeoutError, ConnectionError, ValueError):
+        while left_bytes > 0:
+            async with asyncio.timeout_at(min(ends_at, loop.time() + _PAUSE_MAX_SECONDS)):
+                piece = await content.readany()
+            if not piece:
+                return
+            left_bytes -= len(piece)

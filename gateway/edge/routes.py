@@ -106,23 +106,31 @@ _NO_ENDPOINT = Route(name="sentry_unknown", family=Family.SENTRY, methods=())
 # A client of Sentry's has one path for all that it sends.
 _FOUND_MAX_COUNT = 256
 _SLASHES = re.compile(r"/{2,}")
+# Letters, digits and four signs mean the same percent-encoded (RFC 3986 6.2.2.2).
+_NEEDLESSLY_ENCODED = re.compile(r"%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])", re.IGNORECASE)
 # A request target may name the whole URL, as if to a proxy (RFC 9112 3.2.2).
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/]*", re.IGNORECASE)
 # Where gRPC's calls of OTLP go.
 _GRPC = "/opentelemetry.proto.collector."
 # Where a misconfigured exporter arrives; it is told in its own form.
 _NO_SIGNAL = Route(name="otlp_unknown", family=Family.OTLP, methods=())
+# Where nothing comes of an exporter; one that does is mistaken.
+_NOT_EXPORTERS = {route.name for route in (CONTROL, HEALTHZ, READYZ, METRICS, _NO_ENDPOINT)}
 _SIGNALS = tuple(path for path, route in _EXACT.items() if route.signal is not None)
-# Nobody but an exporter sends it.
-_PROTOBUF = "application/x-protobuf"
+_MISTAKEN = re.compile(r"/v1(?:development)?(?:/.*)?|(?:/.*)?/(?:traces|logs|metrics|profiles|otlp)", re.IGNORECASE)
+# Nobody but an exporter sends it; and JSON to where nothing is read.
+_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 def find(raw_path: str, headers: Mapping[str, str] = _NO_HEADERS) -> Found:
     """Answer the route of a request by its raw path (percent-encoded, query included); every path has one."""
     found = _FOUND.get(raw_path) or _find_laxly(raw_path.partition("?")[0])
-    if found.route is CONTROL and headers.get("Content-Type", "").lower().startswith(_PROTOBUF):
-        return Found(route=_NO_SIGNAL, path=found.path)
+    if found.route.name in _NOT_EXPORTERS:
+        content_type = headers.get("Content-Type", "").lower()
+        is_odd = found.route.family is Family.OPERATIONS and content_type.startswith(_JSON)
+        if is_odd or content_type.startswith(_PROTOBUF):
+            return Found(route=_NO_SIGNAL, path=found.path)
     return found
 
 
@@ -147,13 +155,14 @@ def check_method(found: Found, method: str) -> None:
 
 @lru_cache(maxsize=_FOUND_MAX_COUNT)
 def _find_laxly(raw_path: str) -> Found:
-    path = _SLASHES.sub("/", _without_origin(raw_path))
+    path = _NEEDLESSLY_ENCODED.sub(lambda found: unquote(found[0]), _without_origin(raw_path))
+    path = _SLASHES.sub("/", path)
     path = path.rstrip("/") or "/"
     if (found := _FOUND.get(path)) is not None:
         return found
     if "/api/" in f"{path}/" and (sentry := _find_sentry(path)) is not None:
         return sentry
-    if f"{path}/".startswith(("//", "/v1/", _GRPC)) or path.lower().endswith(_SIGNALS):
+    if path == "/" or path.startswith(_GRPC) or _MISTAKEN.fullmatch(path) is not None:
         return Found(route=_NO_SIGNAL, path=path)
     return Found(route=CONTROL, path=path)
 

@@ -54,15 +54,15 @@ def _fits(signal: Signal, data: bytes) -> bool:
     except DecodeError:
         return False
     item = _first_item(signal, request)
-    if item is None or not is_typical(signal, item):
+    if item is None:
         return False
     match signal:
         case Signal.TRACES:
             return len(item.trace_id) == 16 and len(item.span_id) == 8  # noqa: PLR2004 (sizes of ids)
         case Signal.LOGS:
-            return True
+            return is_typical(signal, item)
         case _:
-            return bool(item.WhichOneof("data"))
+            return is_typical(signal, item) and item.WhichOneof("data") is not None
 
 
 def is_typical(signal: Signal, item: Any) -> bool:  # noqa: ANN401 (a span, a log record or a metric)

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from tests.acceptance.sending import Answer, send
 
 # google.rpc.Code, as google/rpc/code.proto maps HTTP's statuses to it.
-RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 410: 5, 413: 8, 415: 3, 429: 8, 503: 14}
+RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 410: 5, 413: 8, 415: 3, 429: 8, 431: 8, 501: 12, 503: 14}
 
 
 def logs_json(text: str = "hello") -> dict[str, Any]:

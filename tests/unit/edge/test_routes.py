@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.edge.routes import CONTROL, ENVELOPE, STORE, Family, Found, check_method, find
+from gateway.edge.routes import CONTROL, ENVELOPE, METRICS, STORE, Family, Found, check_method, find
 from schemas.errors import MethodNotAllowed, NotFound
 from schemas.signals import Signal
 
@@ -85,7 +85,8 @@ def test_the_control_planes_path_stays_encoded() -> None:
     "path",
     [
         *("/", "/v1/profiles", "/v1/", "http://shop.example", "/otlp/v1/traces", "/otlp/v1/logs/?x=1", "/V1/LOGS"),
-        *("/v1/traces/v1/traces", "/api/v1/metrics", "/api/1/integration/otlp/v1/metrics"),
+        *("/v1/traces/v1/traces", "/api/v1/metrics", "/api/1/integration/otlp/v1/metrics", "/v1development/profiles"),
+        *("/traces", "/otlp", "/otlp/", "/v2/logs", "/ingest/Metrics"),
     ],
 )
 def test_where_a_misconfigured_exporter_arrives_names_the_right_path(path: str) -> None:
@@ -94,11 +95,17 @@ def test_where_a_misconfigured_exporter_arrives_names_the_right_path(path: str) 
 
 @pytest.mark.clause("OTLP 5b")
 @pytest.mark.parametrize("content_type", ["application/x-protobuf", "Application/X-Protobuf; messageType=x"])
-@pytest.mark.parametrize("path", ["/nowhere", "/traces", "/apps"])
+@pytest.mark.parametrize("path", ["/nowhere", "/apps", "/healthz", "/metrics", "/api", "/api/v1/otlp/"])
 def test_what_only_an_exporter_sends_is_an_exporters_wherever_it_arrives(path: str, content_type: str) -> None:
     check_named(find(path, {"Content-Type": content_type}))
-    assert find(path, {"Content-Type": "application/json"}).route is CONTROL
-    assert find("/healthz", {"Content-Type": content_type}).route.family is Family.OPERATIONS
+
+
+@pytest.mark.clause("OTLP 5b")
+def test_what_others_send_too_is_an_exporters_where_nobody_else_sends_it() -> None:
+    json = {"Content-Type": "application/json"}
+    check_named(find("/metrics", json))
+    assert find("/metrics").route is METRICS
+    assert find("/apps", json).route is CONTROL
 
 
 def check_named(found: Found) -> None:
