@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocols.parts import Part, Sizes
-from gateway.protocols.sentry.envelope import Envelope, Item, parse
+from gateway.protocols.sentry.envelope import CONTAINERS, Envelope, Item, parse
 from gateway.protocols.sentry.split import split
 from tests.property.test_protocols_sentry import HEADERS, TEXTS
 
@@ -61,12 +61,17 @@ def test_the_parts_together_are_the_envelope(headers: dict[str, Any], items: lis
 
 
 @given(
-    logs=LOGS, others=st.dictionaries(TEXTS.filter(lambda key: key != "items"), TEXTS, max_size=2), counts=st.booleans()
+    kind=st.sampled_from(sorted(CONTAINERS)),
+    logs=LOGS,
+    others=st.dictionaries(TEXTS.filter(lambda key: key != "items"), TEXTS, max_size=2),
+    counts=st.booleans(),
 )
-def test_a_large_container_is_split_by_what_it_holds(logs: list[Any], others: dict[str, Any], counts: bool) -> None:
+def test_a_large_container_is_split_by_what_it_holds(
+    kind: str, logs: list[Any], others: dict[str, Any], counts: bool
+) -> None:
     payload = json.dumps({**others, "items": logs}).encode() + b" " * WHOLE_MAX_BYTES
     extra = {"item_count": len(logs)} if counts else {}
-    parts = parts_of(Envelope({}, [Item("event", {}, b"{}"), Item("log", extra, payload)]))
+    parts = parts_of(Envelope({}, [Item("event", {}, b"{}"), Item(kind, extra, payload)]))
     assert [part.item for part in parts] == [0, *[1] * (len(parts) - 1)]
     found: list[Any] = []
     for part in parts[1:]:

@@ -9,7 +9,7 @@ from consumers.rows.encoder import Encoder
 from consumers.rows.otlp.common import record_fields
 from consumers.rows.sentry.lenient import hex_id, mapping, moment_ns
 from consumers.rows.tables import Rows
-from gateway.protocols.sentry.envelope import Envelope
+from gateway.protocols.sentry.envelope import CONTAINERS, Envelope
 from schemas.errors import Malformed
 from schemas.record import Record
 
@@ -18,8 +18,8 @@ EventKey = tuple[int, str, bytes]
 
 EVENT_ID_BYTES = 16
 _STORED_ONCE = {"event", "transaction"}
-# What has a table of its own is read, whatever its size.
-_ALWAYS_READ = {*_STORED_ONCE, "log", "span"}
+# What is stored, or counted, by what it holds is read, whatever its size.
+_ALWAYS_READ = _STORED_ONCE | CONTAINERS
 # Its payload is a line of JSON and compressed bytes.
 _RECORDING = "replay_recording"
 _TRACE_ID_BYTES = 16
@@ -65,7 +65,7 @@ def read(envelope: Envelope, record: Record, json_max_bytes: int) -> Content:
     Args:
         envelope: The envelope.
         record: The record that it came in; its ingest id stands in for an event id where nobody chose one.
-        json_max_bytes: Larger payloads of items that have no table of their own are not looked at.
+        json_max_bytes: Larger payloads of items that are neither events nor containers are not looked at.
     """
     event_id = hex_id(envelope.headers.get("event_id"), EVENT_ID_BYTES)
     items: list[Item] = []

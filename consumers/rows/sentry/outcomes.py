@@ -9,6 +9,7 @@ from typing import Any
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.lenient import mapping, moment_ns, sequence
 from gateway.protocols.sentry.categories import categories_of
+from gateway.protocols.sentry.envelope import CONTAINERS
 
 _NS_PER_MINUTE = 60 * 10**9
 _ACCEPTED, _IGNORED, _OTHER = "accepted", "ignored", "other"
@@ -32,9 +33,8 @@ def accept(item: Item, target: Target) -> None:
     """Count an item that is stored; a container as what it contains, and `log_byte` in bytes."""
     minute = target.record.received_ns // _NS_PER_MINUTE
     for category in categories_of(item.type, item.headers):
-        contained = len(sequence(mapping(item.json).get("items")))
         size_bytes = target.record.item_bytes or len(item.payload)
-        quantity = size_bytes if category == "log_byte" else contained or 1
+        quantity = size_bytes if category == "log_byte" else _contained_count(item, target)
         target.into.note_outcome((minute, _ACCEPTED, "", category), quantity)
 
 
@@ -64,6 +64,13 @@ def report(item: Item, target: Target) -> None:
     for key, quantity in found.items():
         if quantity:
             target.into.note_outcome((at_ns // _NS_PER_MINUTE, *key), quantity)
+
+
+def _contained_count(item: Item, target: Target) -> int:
+    """Answer how many an item counts for; of a container in pieces there is no JSON, but the edge saw what it says."""
+    if target.record.chunk is not None and item.type in CONTAINERS:
+        return int(item.headers.get("item_count") or 1)
+    return len(sequence(mapping(item.json).get("items"))) or 1
 
 
 def _name(value: Any) -> str:  # noqa: ANN401 (any JSON value)

@@ -16,6 +16,8 @@ from schemas.errors import Malformed
 ITEMS_MAX_COUNT = 10_000
 HEADER_MAX_BYTES = 8 * 1024
 """Most bytes of a header line."""
+CONTAINERS = frozenset({"log", "span", "trace_metric"})
+"""Types of items that may hold many of their kind: `{"items": […]}`, and how many in the header's `item_count`."""
 _VIEWED_FROM_BYTES = 4 * 1024  # so that all copies of an envelope together are small beside it
 _EVENT_TYPES = frozenset({"event", "transaction"})
 _EVENT_ID = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z", re.IGNORECASE)

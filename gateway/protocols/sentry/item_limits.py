@@ -9,7 +9,7 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.protocols.sentry.envelope import Envelope, Item
+from gateway.protocols.sentry.envelope import CONTAINERS, Envelope, Item
 from gateway.protocols.text import BOM, read_json
 from gateway.runtime.settings import Limits
 from schemas.errors import Malformed, PayloadTooLarge
@@ -32,7 +32,6 @@ _COUNTS: dict[str, tuple[str, ...]] = {
     "attachments_max_count": ("attachment",),
     "sessions_max_count": ("session", "sessions"),
 }
-_CONTAINERS = frozenset({"log", "span", "trace_metric"})
 _CONTAINER_TYPE = "application/vnd.sentry.items."
 
 
@@ -68,7 +67,7 @@ class ItemLimits:
                 raise PayloadTooLarge(
                     f"Item {number} ({item.type}) has {size_bytes} bytes; at most {max_bytes} are taken."
                 )
-            if item.type in _CONTAINERS and is_container(item):
+            if item.type in CONTAINERS and is_container(item):
                 group, max_count = f"container of type {item.type}", 1
                 _check_item_count(number, item)
             else:

@@ -1,7 +1,7 @@
 """An envelope that is larger than a record, in parts: envelopes of their own, each with the header of the whole.
 
-Items that fit stay together, in their order. A large container of logs or spans is split by what it holds, any other
-large item into pieces of its bytes.
+Items that fit stay together, in their order. A large container of logs, spans or metrics is split by what it holds, any
+other large item into pieces of its bytes.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,8 @@ import msgspec
 from msgspec import Raw
 
 from gateway.protocols.parts import Part, Sizes
-from gateway.protocols.sentry.envelope import Envelope, Item, render
+from gateway.protocols.sentry.envelope import CONTAINERS, Envelope, Item, render
 
-_CONTAINERS = frozenset({"log", "span"})
 _CONTAINER = msgspec.json.Decoder(dict[str, Raw])
 _LIST = msgspec.json.Decoder(list[Raw])
 _OPENING = memoryview(b"{")
@@ -61,7 +60,7 @@ def _large(headers: dict[str, object], number: int, item: Item, sizes: Sizes, he
     """Give the parts of one item."""
     # Headers are bounded; whatever a record's limit is, each part gets on.
     room_bytes = max(sizes.record_max_bytes - head_bytes, sizes.record_max_bytes // 2)
-    containers = _contained(item, room_bytes, sizes) if item.type in _CONTAINERS else None
+    containers = _contained(item, room_bytes, sizes) if item.type in CONTAINERS else None
     if containers is not None:
         for container in containers:
             yield Part(render(headers, [container]), number)

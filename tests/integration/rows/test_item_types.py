@@ -106,11 +106,21 @@ async def test_a_crash_with_its_minidump_is_stored_as_an_event_and_an_attachment
     assert attachment["event_id"] == event_row["event_id"] == UUID(EVENT_ID)
 
 
-@pytest.mark.clause("Sentry c4", "Sentry c5")
+@pytest.mark.clause("Sentry c1", "Sentry c3", "Sentry c4", "Sentry c5")
 async def test_containers_of_megabytes_land_in_their_tables(leaf: Leaf) -> None:
     logs = {"items": [{"body": f"{number} {'x' * 1000}"} for number in range(1500)]}
     spans = {"items": [{"name": "n" * 100, "attributes": {"k": {"value": "x" * 1000}}}] * 1500}
-    items = item("log", logs, item_count=1500), item("span", spans, item_count=1500)
+    metrics = {"items": [{"name": "cart", "type": "counter", "value": 1, "attributes": {"k": {"value": "x" * 1000}}}]}
+    metrics["items"] *= 1500
+    items = [item(kind, held, item_count=1500) for kind, held in (("log", logs), ("span", spans))]
+    items.append(item("trace_metric", metrics, item_count=1500))
     assert all(len(one) > 2**20 for one in items)
     rows = await leaf.store(envelope(*items))
-    assert rows.counts == {"logs": 1500, "spans": 1500}
+    assert rows.counts == {"logs": 1500, "spans": 1500, "sentry_items": 1}
+    assert {key[3]: count for key, count in rows.outcomes.items() if key[3] != "log_byte"} == {
+        "log_item": 1500,
+        "span": 1500,
+        "metric": 1500,
+    }
+    (kept,) = await leaf.read("sentry_items")
+    assert kept["json"] == metrics

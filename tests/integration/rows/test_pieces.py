@@ -97,6 +97,21 @@ async def test_the_parts_are_stored_as_the_whole(leaf: Leaf, whole: Record) -> N
     assert event["event_id"] == UUID(EVENT_ID)
 
 
+@pytest.mark.clause("Sentry c1", "Sentry c3")
+async def test_a_large_container_of_metrics_is_kept_readable(leaf: Leaf) -> None:
+    metrics = [{"name": f"m{number}", "type": "gauge", "value": number, "unit": "x" * 1000} for number in range(150)]
+    records = parts_of(envelope(item("trace_metric", {"version": 2, "items": metrics}, item_count=150)))
+    assert len(records) > 1
+    rows = await leaf.store(*records, limits=LIMITS)
+    assert rows.counts == {"sentry_items": len(records)}
+    assert {key[3]: count for key, count in rows.outcomes.items()} == {"metric": 150}
+    kept = await leaf.read("sentry_items")
+    assert [row["json"]["version"] for row in kept] == [2] * len(records)
+    assert all(row["headers"]["item_count"] == len(row["json"]["items"]) for row in kept)
+    found = [metric for row in kept for metric in row["json"]["items"]]
+    assert sorted(found, key=lambda metric: metric["value"]) == metrics
+
+
 @pytest.mark.clause("Sentry 27b")
 def test_of_a_repeated_event_the_event_alone_is_left_out(whole: Record) -> None:
     rows = Rows()

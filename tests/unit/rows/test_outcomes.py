@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import Rows
@@ -144,6 +145,27 @@ def test_what_is_stored_is_counted_by_category() -> None:
         "metric": 2,
     }
     assert outcomes_of(record) == {(NOW, "accepted", "", category): n for category, n in counted.items()}
+
+
+@pytest.mark.clause("Sentry c1")
+@pytest.mark.parametrize(
+    ("kind", "headers", "counted"),
+    [
+        ("log", {"item_count": 7}, {"log_item": 7, "log_byte": 5000}),
+        ("span", {"item_count": 7}, {"span": 7}),
+        ("trace_metric", {"item_count": 7}, {"metric": 7}),
+        ("trace_metric", {}, {"metric": 1}),
+        # What is no container holds no more than itself, whatever it says.
+        ("profile", {"item_count": 10**30}, {"profile": 1}),
+    ],
+)
+def test_what_comes_in_pieces_is_counted_as_it_says(
+    kind: str, headers: dict[str, Any], counted: dict[str, int]
+) -> None:
+    for chunk in range(2):
+        piece = structs.replace(envelope(item(kind, b"{", **headers)), part=chunk, chunk=chunk, item_bytes=5000)
+        expected = {(NOW, "accepted", "", category): n for category, n in counted.items()}
+        assert outcomes_of(piece) == (expected if chunk == 0 else {})
 
 
 def test_a_repeated_event_is_not_counted() -> None:
