@@ -39,13 +39,19 @@ CATEGORIES: tuple[str, ...] = tuple(
 
 # All that can be limited; a client report tells of what was lost, and is never limited itself.
 LIMITABLE: tuple[str, ...] = tuple(name for name in CATEGORIES if name != "internal")
-# SDKs do not agree on what they call one, and an SDK minds only what it knows.
-_ALSO_CALLED = {"metric": "trace_metric"}
+# SDKs do not agree on what they call one, and an SDK minds only what it knows: the bytes of logs few of them.
+_ALSO_CALLED = {"metric": "trace_metric", "log_byte": "log_item"}
 
 
 def announced_as(categories: Iterable[str]) -> tuple[str, ...]:
-    """Answer what SDKs are told of, where categories are limited: each of them by every name that it goes by."""
-    return tuple(name for category in categories for name in (category, _ALSO_CALLED.get(category)) if name is not None)
+    """Answer what SDKs are told of, where categories are limited: each by every name that stands for nothing else.
+
+    Some items an SDK cannot be told of without silencing others. To sentry-javascript a `profile_chunk` is a `profile`,
+    so it goes on sending chunks where they alone are limited, and stops them where profiles are. A `user_report` is
+    `default` to most SDKs, as is all that they do not know. sentry-java takes the two categories of chunks for one.
+    """
+    names = [name for category in categories for name in (category, _ALSO_CALLED.get(category)) if name is not None]
+    return tuple(dict.fromkeys(names))
 
 
 def categories_of(item_type: str, headers: Mapping[str, Any]) -> tuple[str, ...]:
