@@ -123,13 +123,13 @@ class Ingest:
         hold.grow(len(data))
         return data
 
-    def pass_items(self, exchange: Exchange, resolution: Resolution, items: list[Item]) -> Passed:
-        """Answer which of an envelope's items are taken, and count those that are not.
+    def pass_items(self, exchange: Exchange, resolution: Resolution, items: list[Item], sdk: object) -> Passed:
+        """Answer which of an envelope's items are taken, and count those that are not; `sdk` is what it says of that.
 
         Raises:
             CategoriesLimited: some are over the rate of their category, and none is left.
         """
-        passed = self._account.limits.categories.admit(resolution.environment_id, items)
+        passed = self._account.limits.categories.admit(resolution.environment_id, items, sdk)
         if passed.dropped and not exchange.is_dry_run:
             for (category, reason), count in passed.dropped.items():
                 metrics.DROPPED_ITEMS.labels(resolution.environment_id, category, reason).inc(count)

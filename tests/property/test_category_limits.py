@@ -47,7 +47,7 @@ class World:
 
     def send(self, *items: Item) -> Passed:
         """Send an envelope."""
-        return self.limits.admit("e", list(items))
+        return self.limits.admit("e", list(items), None)
 
     def taken(self, kind: str, count: int) -> int:
         """Send so many envelopes of one item each, and answer how many were taken."""
@@ -84,10 +84,12 @@ def test_what_is_told_has_the_grammar_and_names_what_was_left_out(
             headers = dict(sentry_error(error).headers)
             entries = check_header(headers["X-Sentry-Rate-Limits"])
             assert int(headers["Retry-After"]) == max(int(seconds) for seconds, *_ in entries)
-            assert all(set(categories_of(each.type, each.headers)) & set(limits) for each in items)
+            assert all(set(categories_of(each.type, each.headers, each.payload, None)) & set(limits) for each in items)
             continue
         assert len(passed.items) + sum(passed.dropped.values()) == len(items)
-        assert all(not set(categories_of(each.type, each.headers)) & unwanted for each in passed.items)
+        assert all(
+            not set(categories_of(each.type, each.headers, each.payload, None)) & unwanted for each in passed.items
+        )
         told = {
             name
             for entry in (check_header(passed.announced) if passed.announced else [])
@@ -179,6 +181,14 @@ def test_a_container_counts_what_is_in_it(category: str, sent: Item) -> None:
         assert world.send(sent).items == [sent]
     with pytest.raises(CategoriesLimited):
         world.send(sent)
+
+
+def test_a_chunk_of_a_profile_is_limited_by_what_the_envelope_says_of_its_sdk() -> None:
+    world = World({"profile_chunk_ui": 0})
+    chunk = item("profile_chunk")
+    assert world.send(chunk).items == [chunk]
+    assert world.limits.admit("e", [chunk], {"name": "sentry.javascript.react"}).items == []
+    assert world.send(item("profile_chunk", b'{"platform":"javascript"}')).items == []
 
 
 def test_without_limits_everything_is_taken() -> None:

@@ -18,7 +18,7 @@ def pack(item: Item, target: Target) -> None:
     max_depth = encoder.limits.nesting_max_depth
     headers = item.headers if piece is None else item.headers | {"length": target.record.item_bytes}
     is_json = isinstance(item.json, dict | list)
-    categories = categories_of(item.type, item.headers)
+    categories = categories_of(item.type, item.headers, item.payload, target.content.sdk)
     fields = {
         **target.common(),
         "item": int4(item.index),

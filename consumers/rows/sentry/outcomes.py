@@ -32,7 +32,7 @@ _PAST_MAX_NS, _FUTURE_MAX_NS = 24 * 60 * _NS_PER_MINUTE, _NS_PER_MINUTE
 def accept(item: Item, target: Target) -> None:
     """Count an item that is stored; a container as what it contains, and `log_byte` in bytes."""
     minute = target.record.received_ns // _NS_PER_MINUTE
-    for category in categories_of(item.type, item.headers):
+    for category in categories_of(item.type, item.headers, item.payload, target.content.sdk):
         size_bytes = target.record.item_bytes or len(item.payload)
         quantity = size_bytes if category == "log_byte" else _contained_count(item, target)
         target.into.note_outcome((minute, _ACCEPTED, "", category), quantity)

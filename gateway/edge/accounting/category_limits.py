@@ -44,8 +44,10 @@ class CategoryLimits:
         self._by_environment: dict[str, _Limits | None] = {}
         self._rates: dict[tuple[str, str], Gcra] = {}
 
-    def admit(self, environment_id: str, items: list[Item]) -> Passed:
+    def admit(self, environment_id: str, items: list[Item], sdk: object) -> Passed:
         """Answer which items are taken; those that belong to no category, and client reports, always are.
+
+        `sdk` is what their envelope says of the SDK, see `categories_of`.
 
         Raises:
             CategoriesLimited: some are over their rate, and none is left.
@@ -54,7 +56,7 @@ class CategoryLimits:
             limits = self._by_environment[environment_id]
         except KeyError:
             limits = self._by_environment[environment_id] = self._find(environment_id)
-        return Passed(items) if limits is None else limits.admit(items, self._clock())
+        return Passed(items) if limits is None else limits.admit(items, sdk, self._clock())
 
     def share(self, processes_count: int) -> None:
         """Go on with how many processes share the rates."""
@@ -92,13 +94,13 @@ class _Limits:
             (Limited(_UNWANTED_SECONDS, announced_as(unwanted), "organization", _LEFT_OUT),) if unwanted else ()
         )
 
-    def admit(self, items: Iterable[Item], now_ns: int) -> Passed:
+    def admit(self, items: Iterable[Item], sdk: object, now_ns: int) -> Passed:
         """See `CategoryLimits.admit`."""
         kept: list[Item] = []
         dropped: dict[tuple[str, str], int] = {}
         waits_ns: dict[str, int] = {}
         for item in items:
-            refusal = self._refusal(item, now_ns, waits_ns)
+            refusal = self._refusal(item, sdk, now_ns, waits_ns)
             if refusal is None:
                 kept.append(item)
             else:
@@ -111,9 +113,9 @@ class _Limits:
             raise CategoriesLimited(limited)
         return Passed(kept, dropped, rate_limits((*limited, *self._announced)))
 
-    def _refusal(self, item: Item, now_ns: int, waits_ns: dict[str, int]) -> tuple[str, str] | None:
+    def _refusal(self, item: Item, sdk: object, now_ns: int, waits_ns: dict[str, int]) -> tuple[str, str] | None:
         """Take an item, or answer the category and the reason for which it is not."""
-        categories = categories_of(item.type, item.headers)
+        categories = categories_of(item.type, item.headers, item.payload, sdk)
         for category in categories:
             if category in self._unwanted:
                 return category, _LEFT_OUT

@@ -69,7 +69,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
             metrics.SENTRY_IGNORED_HEADERS.labels(name).inc()
         ingest.item_limits.check(parsed)
         items_count = len(parsed.items)
-        passed = ingest.pass_items(exchange, resolution, _let_in(parsed.items, limit))
+        passed = ingest.pass_items(exchange, resolution, _let_in(parsed.items, limit), parsed.headers.get("sdk"))
         event_id = envelope.event_id_of(parsed)
         if passed.items:
             kept = Envelope(parsed.headers, passed.items)

@@ -50,6 +50,7 @@ KEPT: list[Kept] = [
     ("profile", {}, PROFILE, "profile", PROFILE),
     ("profile_chunk", {"platform": "python"}, {"chunk_id": "c"}, "profile_chunk", {"chunk_id": "c"}),
     ("profile_chunk", {"platform": "cocoa"}, {"chunk_id": "c"}, "profile_chunk_ui", {"chunk_id": "c"}),
+    ("profile_chunk", {}, {"platform": "android"}, "profile_chunk_ui", {"platform": "android"}),
     ("replay_event", {}, {"replay_id": EVENT_ID, "segment_id": 3}, "replay", {"replay_id": EVENT_ID, "segment_id": 3}),
     ("replay_recording", {}, RECORDING, "replay", {"segment_id": 3}),
     ("replay_recording", {}, b"no line", "replay", None),

@@ -112,7 +112,7 @@ def sent_by(sdk: str) -> list[Sent]:
 
 def is_limited(sent: Sent, limited: Iterable[str]) -> bool:
     kind, platform = sent
-    return not set(categories_of(kind, {"platform": platform})).isdisjoint(limited)
+    return not set(categories_of(kind, {"platform": platform}, b"", None)).isdisjoint(limited)
 
 
 def is_exact(name: str, limited: Iterable[str]) -> bool:

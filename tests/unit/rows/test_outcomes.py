@@ -148,6 +148,17 @@ def test_what_is_stored_is_counted_by_category() -> None:
 
 
 @pytest.mark.clause("Sentry c1")
+def test_a_chunk_of_a_profile_is_counted_by_its_platform_wherever_that_stands() -> None:
+    chunks = item("profile_chunk", {"platform": "cocoa"}), item("profile_chunk", {}), item("profile_chunk", b"{")
+    for name, counted in (
+        ("sentry.javascript.browser", {"profile_chunk_ui": 3}),
+        ("sentry.python", {"profile_chunk_ui": 1, "profile_chunk": 2}),
+    ):
+        record = envelope(*chunks, sdk={"name": name})
+        assert {key[3]: count for key, count in outcomes_of(record).items()} == counted
+
+
+@pytest.mark.clause("Sentry c1")
 @pytest.mark.parametrize(
     ("kind", "headers", "counted"),
     [
