@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.protocols.text import BOM, read_json, write_json
-from schemas.errors import Malformed
+from schemas.errors import Malformed, PayloadTooLarge
 
 ITEMS_MAX_COUNT = 10_000
 HEADER_MAX_BYTES = 8 * 1024
@@ -68,6 +68,7 @@ def parse(data: bytes, *, header_max_bytes: int = HEADER_MAX_BYTES) -> Envelope:
 
     Raises:
         Malformed: it is none; the message names the item and the byte.
+        PayloadTooLarge: a header line is too long, or there are too many items; SDKs send a 400 again for ever.
     """
     if not data:
         raise Malformed("The body is empty; an envelope begins with a line of JSON.")
@@ -80,7 +81,7 @@ def parse(data: bytes, *, header_max_bytes: int = HEADER_MAX_BYTES) -> Envelope:
             position = after
             continue
         if len(items) == ITEMS_MAX_COUNT:
-            raise Malformed(f"The envelope has more than {ITEMS_MAX_COUNT} items.")
+            raise PayloadTooLarge(f"The envelope has more than {ITEMS_MAX_COUNT} items; send them in parts.")
         where = f"header of item {len(items)}, at byte {position},"
         item_headers = _header(line, where)
         item_type = item_headers.get("type")
@@ -174,7 +175,7 @@ def _line(data: bytes, position: int, max_bytes: int) -> tuple[bytes, int]:
     if end < 0:
         end = len(data)
         if end - position > max_bytes:
-            raise Malformed(f"The header line at byte {position} is longer than {max_bytes} bytes.")
+            raise PayloadTooLarge(f"The header line at byte {position} is longer than {max_bytes} bytes.")
     return data[position:end], end + 1
 
 

@@ -15,7 +15,7 @@ from gateway.protocols.sentry.envelope import (
     parse,
     render,
 )
-from schemas.errors import Malformed
+from schemas.errors import Malformed, PayloadTooLarge
 
 ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 DASHED = "9EC79C33-EC99-42AB-8353-589FCB2E04DC"
@@ -69,7 +69,7 @@ def test_headers_that_are_unknown_are_kept() -> None:
     assert envelope.items[0].headers == {"type": "log", "item_count": 2}
 
 
-@pytest.mark.clause("Sentry 1c", "Sentry 2a", "Sentry 2b", "Sentry 5c", "Sentry b9")
+@pytest.mark.clause("Sentry 1c", "Sentry 2a", "Sentry 2b", "Sentry 5c")
 @pytest.mark.parametrize(
     ("data", "told"),
     [
@@ -89,14 +89,49 @@ def test_headers_that_are_unknown_are_kept() -> None:
         (b'{}\n{"type":"a","length":"1"}\nx', "a length that is no number of bytes"),
         (b'{}\n{"type":"a","length":true}\nx', "a length that is no number of bytes"),
         (b'{}\n{"type":"a","length":1.0}\nx', "a length that is no number of bytes"),
-        (b'{"x":"' + b"y" * 9000 + b'"}\n', "header line at byte 0 is longer than 8192 bytes"),
-        (b"{}" + b'\n{"type":"a"}\n' * 10_001, "more than 10000 items"),
         (b'{"a":' + b"[" * 8000, "nested too deeply|no JSON object"),
     ],
 )
 def test_envelopes_that_are_refused(data: bytes, told: str) -> None:
     with pytest.raises(Malformed, match=told):
         parse(data)
+
+
+def padded(line: str, size_bytes: int) -> bytes:
+    """Write a line of JSON, which ends in `"}`, of so many bytes."""
+    return line.encode().replace(b'"}', b"x" * (size_bytes - len(line)) + b'"}')
+
+
+@pytest.mark.clause("Sentry 22", "Sentry b9", "Sentry b12")
+@pytest.mark.parametrize(
+    ("largest", "too_large", "told"),
+    [
+        pytest.param(
+            padded('{"pad":""}', 8192),
+            padded('{"pad":""}', 8193) + b"\n",
+            "header line at byte 0 is longer than 8192 bytes",
+            id="the first line",
+        ),
+        pytest.param(
+            b"{}\n" + padded('{"type":"attachment","length":0,"filename":""}', 8192),
+            b"{}\n" + padded('{"type":"attachment","length":0,"filename":""}', 8193) + b"\n",
+            "header line at byte 3 is longer than 8192 bytes",
+            id="an item's header",
+        ),
+        pytest.param(
+            b"{}" + b'\n{"type":"a"}\n' * 10_000,
+            b"{}" + b'\n{"type":"a"}\n' * 10_001,
+            "more than 10000 items",
+            id="items",
+        ),
+    ],
+)
+def test_an_envelope_of_too_long_a_line_or_too_many_items_is_too_large(
+    largest: bytes, too_large: bytes, told: str
+) -> None:
+    parse(largest)
+    with pytest.raises(PayloadTooLarge, match=told):
+        parse(too_large)
 
 
 @pytest.mark.clause("Sentry 6a", "Sentry 6c")
