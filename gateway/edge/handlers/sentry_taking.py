@@ -27,8 +27,8 @@ class Taken(Struct):
 async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: bool) -> Taken:
     """Take a request: a key in it is checked before the body is read, one in an envelope's `dsn` with the first line.
 
-    Client reports are never limited, they tell what was lost. A request is read in spite of its limit only where it is
-    an envelope, and as small as they are.
+    Client reports are never limited: they tell what was lost, and some SDKs add them to whatever they send. A request
+    is read in spite of its limit only where it is an envelope, up to the size of an event, sent and decompressed.
 
     Raises:
         GatewayError: it belongs nowhere, is over a limit, or its body is not in order.
@@ -63,7 +63,7 @@ async def _resolve(
         await ingest.resolve(exchange, key, channel, Signal.SENTRY)
     except RateLimited as limit:
         announced_bytes = exchange.request.content_length or 0
-        if not is_envelope or announced_bytes > ingest.limits.client_report_max_bytes:
+        if not is_envelope or announced_bytes > ingest.limits.event_max_bytes:
             raise
         return limit
     return None
@@ -73,10 +73,10 @@ async def _read(
     ingest: Ingest, exchange: Exchange, reading: Reading, limit: RateLimited | None, *, is_envelope: bool
 ) -> tuple[bytes, RateLimited | None]:
     """Answer the body, and a limit that it is over; of a request over its limit not much is read."""
-    report_max_bytes = ingest.limits.client_report_max_bytes
+    max_bytes = ingest.limits.event_max_bytes
     if limit is not None:
         try:
-            body = await reading.all(report_max_bytes)
+            body = await reading.all(max_bytes)
         except PayloadTooLarge as error:
             raise limit from error
         exchange.body_bytes = len(body)
@@ -85,7 +85,7 @@ async def _read(
     try:
         ingest.admit_body(exchange, body)
     except RateLimited as found:
-        if not is_envelope or len(body) > report_max_bytes:
+        if not is_envelope or len(body) > max_bytes:
             raise
         return body, found
     return body, None

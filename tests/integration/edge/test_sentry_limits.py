@@ -19,6 +19,8 @@ from tests.integration.edge.world import World
 REPORT = ("client_report", {"timestamp": 1, "discarded_events": []})
 EVENT = ("event", {"message": "hello"})
 SESSION = ("session", {"sid": "1"})
+# What is read of a request that is over its limit.
+READ_MAX_BYTES = 1024 * 1024
 
 
 def envelope(*items: tuple[str, Any], **headers: Any) -> bytes:
@@ -27,6 +29,12 @@ def envelope(*items: tuple[str, Any], **headers: Any) -> bytes:
     for kind, payload in items:
         lines += [{"type": kind}, payload]
     return b"\n".join(json.dumps(line).encode() for line in lines)
+
+
+def of_size(size_bytes: int) -> bytes:
+    """Write an envelope of so many bytes, with a client report."""
+    empty = envelope(("attachment", ""), REPORT)
+    return empty.replace(b'\n""\n', b'\n"%b"\n' % (b"x" * (size_bytes - len(empty))))
 
 
 class Shop:
@@ -117,6 +125,20 @@ def test_categories_that_are_not_wanted_are_announced_with_every_answer(shop: Sh
     assert shop.records() == before + 1
 
 
+@pytest.mark.clause("Sentry c1")
+def test_a_chunk_of_a_browsers_profile_is_known_without_its_platform(shop: Shop) -> None:
+    unwanted = {"profile_chunk_ui": {"perMinute": 0}}
+    shop.limit(envelope(EVENT), lambda answer: "x-sentry-rate-limits" in answer.headers, categories=unwanted)
+    before = shop.records()
+    chunk = ("profile_chunk", {"chunk_id": "c"})
+    browsers = {"name": "sentry.javascript.browser", "version": "10.20.0"}
+    for sent in (envelope(chunk, sdk=browsers), envelope(("profile_chunk", {"platform": "javascript"}))):
+        assert shop.send(sent).status == 200
+    assert shop.records() == before
+    assert shop.send(envelope(chunk)).status == 200
+    assert shop.records() == before + 1
+
+
 def test_limits_of_categories_are_shown_changed_and_taken_away(shop: Shop) -> None:
     control = shop.world.control
     assert control.get(shop.path)["categories"] is None
@@ -148,11 +170,15 @@ def test_a_client_report_is_never_limited(shop: Shop) -> None:
     assert shop.records() == before + 4
     tunnelled = envelope(REPORT, dsn=f"https://{shop.key}@host/{shop.app.channel}")
     assert shop.send(tunnelled, key=None).status == 200
-    # A limit is no way to have much decompressed, or read.
-    bomb = gzip.compress(envelope(REPORT, ("attachment", "x" * 2_000_000)), mtime=0)
-    assert shop.send(bomb, **{"Content-Encoding": "gzip"}).status == 429
-    assert shop.send(envelope(REPORT, ("attachment", "x" * 200_000))).status == 429
     assert shop.records() == before + 5
+    # sentry-java adds its reports to whatever it sends.
+    assert shop.send(of_size(READ_MAX_BYTES)).status == 429
+    assert shop.send(gzip.compress(of_size(READ_MAX_BYTES), mtime=0), **{"Content-Encoding": "gzip"}).status == 429
+    assert shop.records() == before + 7
+    # A limit is no way to have much read, or decompressed.
+    assert shop.send(of_size(READ_MAX_BYTES + 1)).status == 429
+    assert shop.send(gzip.compress(of_size(READ_MAX_BYTES + 1), mtime=0), **{"Content-Encoding": "gzip"}).status == 429
+    assert shop.records() == before + 7
 
 
 @pytest.mark.clause("Sentry 26a")
@@ -172,6 +198,8 @@ def test_a_client_report_is_never_limited_where_its_size_is_not_announced(shop: 
         assert in_pieces(body).status == status
     assert in_pieces(envelope(REPORT, dsn=f"https://{shop.key}@host/{shop.app.channel}"), key=None).status == 200
     assert shop.records() == before + 3
+    assert in_pieces(of_size(READ_MAX_BYTES)).status == 429
+    assert shop.records() == before + 4
     # A limit is no way to have much read.
-    assert in_pieces(envelope(REPORT, ("attachment", "x" * 200_000))).status == 429
-    assert shop.records() == before + 3
+    assert in_pieces(of_size(READ_MAX_BYTES + 1)).status == 429
+    assert shop.records() == before + 4
