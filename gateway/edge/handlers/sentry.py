@@ -5,19 +5,20 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
+from gateway.edge.admission import Hold
 from gateway.edge.exchange import Exchange
-from gateway.edge.handlers.sentry_taking import take
+from gateway.edge.handlers.sentry_publishing import publish
+from gateway.edge.handlers.sentry_taking import Taken, take
 from gateway.edge.ingest import Ingest
 from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, SECURITY, STORE, UNREAL
-from gateway.protocols.body import Codec
 from gateway.protocols.replies import Reply, sentry_error, sentry_success
-from gateway.protocols.sentry import attachments, cron, endpoint_replies, envelope, minidump, security, split, store
+from gateway.protocols.sentry import attachments, cron, endpoint_replies, envelope, minidump, security, store
 from gateway.protocols.sentry.envelope import Envelope, Item
 from gateway.protocols.sentry.posted import Posted
 from gateway.protocols.sentry.quotas import RATE_LIMITS_HEADER
 from gateway.runtime import metrics
 from schemas.errors import GatewayError, RateLimited
-from schemas.signals import Format, Signal
+from schemas.signals import Signal
 
 _ENVELOPE_TYPE = "application/x-sentry-envelope"
 _CLIENT_REPORT = "client_report"
@@ -56,51 +57,30 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     endpoint = _endpoint_of(exchange)
     with ingest.admission.request() as hold:
         taken = await take(ingest, exchange, hold, is_envelope=endpoint.to_envelope is None)
-        body, data, codec, limit = taken.body, taken.data, taken.codec, taken.limit
-        del taken
-        if endpoint.to_envelope is None:
-            parsed = envelope.parse(data)
-        else:
-            hold.grow(len(data))  # what is made of it holds the same again
-            parsed = endpoint.to_envelope(_posted(ingest, exchange, data))
+        parsed = _parsed(ingest, exchange, hold, endpoint, taken)
         resolution = exchange.resolution
         assert resolution is not None
-        for name in envelope.ignored_headers(parsed):
-            metrics.SENTRY_IGNORED_HEADERS.labels(name).inc()
-        ingest.item_limits.check(parsed)
-        items_count = len(parsed.items)
-        passed = ingest.pass_items(exchange, resolution, _let_in(parsed.items, limit), parsed.headers.get("sdk"))
+        let_in = _let_in(parsed.items, taken.limit)
+        passed = ingest.pass_items(exchange, resolution, let_in, parsed.headers.get("sdk"))
+        is_all = len(passed.items) == len(parsed.items)
         event_id = envelope.event_id_of(parsed)
         if passed.items:
             kept = Envelope(parsed.headers, passed.items)
-            if endpoint.to_envelope is None and len(passed.items) == items_count:
-                is_large = ingest.is_larger_than_a_record(body, data, codec)
-            elif not (is_large := split.is_large(kept, ingest.sizes)):
-                data, codec = envelope.render(kept.headers, kept.items), Codec.IDENTITY
-            if not is_large:
-                ingest_id = await ingest.publish(
-                    exchange, resolution, Signal.SENTRY, Format.ENVELOPE, body=body, data=data, codec=codec
-                )
-            else:
-                # The items hold all that matters: those of an envelope are views of it.
-                hold.shrink(0 if body is data else len(body))
-                hold.shrink(0 if endpoint.to_envelope is None else len(data))
-                del body, data
-                parts = split.split(kept, ingest.sizes, whole_max_bytes=ingest.limits.event_max_bytes)
-                ingest_id = await ingest.publish_parts(exchange, resolution, Signal.SENTRY, Format.ENVELOPE, parts)
+            ingest_id = await publish(ingest, exchange, resolution, hold, taken, kept=kept, is_all=is_all)
             if envelope.needs_event_id(parsed):
                 # The worker takes the ingest id too where an event has none.
                 event_id = event_id or ingest_id.hex()
     ingest.accept(exchange, resolution, Signal.SENTRY, len(passed.items))
-    if limit is not None and len(passed.items) < items_count:
-        raise limit
+    if taken.limit is not None and not is_all:
+        raise taken.limit
     return _told(endpoint.reply(event_id), passed.announced)
 
 
 def refuse(exchange: Exchange, error: GatewayError) -> Reply:
     """Tell an error as `{"detail", "causes"}`, and in `x-sentry-error`; a limit to some endpoints not at all."""
     if isinstance(error, RateLimited) and _endpoint_of(exchange).is_never_limited:
-        return _endpoint_of(exchange).reply(None)
+        # It is answered as if taken, with an id where others are.
+        return _endpoint_of(exchange).reply(secrets.token_hex(16))
     return sentry_error(error)
 
 
@@ -112,6 +92,19 @@ def _endpoint_of(exchange: Exchange) -> Endpoint:
         if exchange.request.headers.get("Content-Type", "").partition(";")[0].strip().lower() == _ENVELOPE_TYPE:
             return _ENVELOPE
     return _ENDPOINTS[name]
+
+
+def _parsed(ingest: Ingest, exchange: Exchange, hold: Hold, endpoint: Endpoint, taken: Taken) -> Envelope:
+    """Answer the envelope that a request is, or that is made of it, within the limits of its items."""
+    if endpoint.to_envelope is None:
+        parsed = envelope.parse(taken.data)
+    else:
+        hold.grow(len(taken.data))  # what is made of it holds the same again
+        parsed = endpoint.to_envelope(_posted(ingest, exchange, taken.data))
+    for name in envelope.ignored_headers(parsed):
+        metrics.SENTRY_IGNORED_HEADERS.labels(name).inc()
+    ingest.item_limits.check(parsed)
+    return parsed
 
 
 def _posted(ingest: Ingest, exchange: Exchange, data: bytes) -> Posted:

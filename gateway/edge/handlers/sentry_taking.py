@@ -16,8 +16,12 @@ from schemas.signals import Signal
 
 
 class Taken(Struct):
-    """A body as it was sent and decompressed; `limit` is one that the request is over, and client reports are not."""
+    """A body as it was sent and decompressed, and whether it is an envelope already.
 
+    `limit` is one that the request is over, and client reports are not.
+    """
+
+    is_envelope: bool
     body: bytes
     data: bytes
     codec: Codec
@@ -52,7 +56,7 @@ async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: b
     if is_envelope:
         dsn = _dsn_of(data, channel)
         with_dsn(key, dsn and dsn.key)
-    return Taken(body, data, codec, limit)
+    return Taken(is_envelope, body, data, codec, limit)
 
 
 async def _resolve(
