@@ -47,6 +47,11 @@ class Found(Struct, frozen=True):
     path: str
     parameters: Mapping[str, str] = MappingProxyType({})
 
+    @property
+    def is_of_sentrys(self) -> bool:
+        """Whether the path is one of Sentry's; OTLP has some too, where answers keep OTLP's form."""
+        return self.route.family is Family.SENTRY or "channel" in self.parameters
+
 
 def _otlp(signal: Signal) -> Route:
     return Route(name=f"otlp_{signal}", family=Family.OTLP, methods=("POST", "OPTIONS"), signal=signal)
@@ -64,6 +69,7 @@ def _sentry(name: str, *more_methods: str, is_large: bool = False) -> Route:
 ENVELOPE = _sentry("envelope", is_large=True)
 STORE = _sentry("store", "GET")
 SECURITY = _sentry("security")
+NEL = _sentry("nel")
 MINIDUMP = _sentry("minidump", is_large=True)
 UNREAL = _sentry("unreal", is_large=True)
 CHECK_IN = _sentry("check_in", "GET")
@@ -89,6 +95,7 @@ _SENTRY_PATHS = (
     ("store", STORE),
     ("<channel>/security", SECURITY),
     ("<channel>/csp-report", SECURITY),
+    ("<channel>/nel", NEL),
     ("<channel>/minidump", MINIDUMP),
     ("<channel>/unreal/<key>", UNREAL),
     ("<channel>/cron/<slug>", CHECK_IN),
@@ -96,6 +103,8 @@ _SENTRY_PATHS = (
     ("<channel>/events/<event>/attachments", ATTACHMENTS),
     ("<channel>/integration/otlp/v1/traces", _EXACT["/v1/traces"]),
     ("<channel>/integration/otlp/v1/logs", _EXACT["/v1/logs"]),
+    ("<channel>/otlp/v1/traces", _EXACT["/v1/traces"]),
+    ("<channel>/otlp/v1/logs", _EXACT["/v1/logs"]),
 )
 _SENTRY = tuple(
     (re.compile("(?:/.*)?/api/" + re.sub("<([a-z]+)>", r"(?P<\1>[^/]+)", path)), route) for path, route in _SENTRY_PATHS

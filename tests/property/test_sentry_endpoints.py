@@ -19,6 +19,7 @@ from schemas.errors import Malformed, PayloadTooLarge, UnsupportedMedia
 ENDPOINTS: tuple[Callable[[Posted], Envelope], ...] = (
     store.to_envelope,
     security.to_envelope,
+    security.nel_to_envelope,
     cron.to_envelope,
     minidump.to_envelope,
     attachments.to_envelope,

@@ -10,7 +10,7 @@ from gateway.edge.exchange import Exchange
 from gateway.edge.handlers.sentry_publishing import publish
 from gateway.edge.handlers.sentry_taking import Taken, take
 from gateway.edge.ingest import Ingest
-from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, SECURITY, STORE, UNREAL
+from gateway.edge.routes import ATTACHMENTS, CHECK_IN, ENVELOPE, MINIDUMP, NEL, SECURITY, STORE, UNREAL
 from gateway.protocols.replies import Reply, sentry_error, sentry_success
 from gateway.protocols.sentry import attachments, cron, endpoint_replies, envelope, minidump, security, store
 from gateway.protocols.sentry.envelope import Envelope, Item
@@ -41,6 +41,7 @@ _ENDPOINTS = {
     ENVELOPE.name: _ENVELOPE,
     STORE.name: Endpoint(store.to_envelope, sentry_success),
     SECURITY.name: Endpoint(security.to_envelope, lambda _: endpoint_replies.EMPTY),
+    NEL.name: Endpoint(security.nel_to_envelope, lambda _: endpoint_replies.EMPTY, is_never_limited=True),
     MINIDUMP.name: Endpoint(minidump.to_envelope, endpoint_replies.text_id, is_never_limited=True),
     UNREAL.name: Endpoint(attachments.unreal_to_envelope, endpoint_replies.text_id, is_never_limited=True),
     CHECK_IN.name: Endpoint(cron.to_envelope, lambda _: endpoint_replies.ACCEPTED, is_never_limited=True),

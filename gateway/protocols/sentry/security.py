@@ -1,6 +1,7 @@
-"""Reports that browsers send by themselves: CSP, Expect-CT, Expect-Staple, and those of the Reporting API.
+"""Reports that browsers send by themselves: CSP, Expect-CT, Expect-Staple, the Reporting API, Network Error Logging.
 
-Source: develop.sentry.dev, Security policy reporting; W3C Reporting API; getsentry/relay where they are silent.
+Source: develop.sentry.dev, Security policy reporting; W3C Reporting API and Network Error Logging; getsentry/relay
+where they are silent.
 """
 
 import msgspec
@@ -11,16 +12,13 @@ from gateway.protocols.sentry.posted import Posted
 from gateway.protocols.text import read_json
 from schemas.errors import Malformed, PayloadTooLarge, UnsupportedMedia
 
-_TYPES = frozenset(
-    {
-        "application/csp-report",
-        "application/expect-ct-report",
-        "application/expect-ct-report+json",
-        "application/expect-staple-report",
-        "application/json",
-        "application/reports+json",
-    }
-)
+_NEL_TYPES = frozenset({"application/json", "application/reports+json"})
+_SECURITY_TYPES = _NEL_TYPES | {
+    "application/csp-report",
+    "application/expect-ct-report",
+    "application/expect-ct-report+json",
+    "application/expect-staple-report",
+}
 _KEPT_OF_QUERY = ("sentry_release", "sentry_environment")
 _REPORTS = msgspec.json.Decoder(list[Raw])
 
@@ -33,11 +31,20 @@ def to_envelope(posted: Posted) -> Envelope:
         Malformed: there is no report, or it is no JSON.
         PayloadTooLarge: there are more than an envelope can have.
     """
-    if posted.media_type not in _TYPES:
-        raise UnsupportedMedia(f"Content-Type must be one of {', '.join(sorted(_TYPES))}.")
+    return _envelope(posted, "raw_security", _SECURITY_TYPES)
+
+
+def nel_to_envelope(posted: Posted) -> Envelope:
+    """Do as `to_envelope` with reports of Network Error Logging."""
+    return _envelope(posted, "nel", _NEL_TYPES)
+
+
+def _envelope(posted: Posted, item_type: str, media_types: frozenset[str]) -> Envelope:
+    if posted.media_type not in media_types:
+        raise UnsupportedMedia(f"Content-Type must be one of {', '.join(sorted(media_types))}.")
     said = {name: text for name in _KEPT_OF_QUERY if (text := posted.said(name))}
-    headers = {"type": "raw_security", "content_type": "application/json", **said}
-    return Envelope({}, [Item("raw_security", headers, report) for report in _reports(posted.body)])
+    headers = {"type": item_type, "content_type": "application/json", **said}
+    return Envelope({}, [Item(item_type, headers, report) for report in _reports(posted.body)])
 
 
 def _reports(body: bytes) -> list[bytes]:

@@ -118,6 +118,7 @@ BODIES = [
     ("/api/{}/events/%s/attachments/" % ("a" * 32), LARGE_BODY_MAX_BYTES),
     ("/api/{}/store/", BODY_MAX_BYTES),
     ("/api/{}/security/", BODY_MAX_BYTES),
+    ("/api/{}/nel/", BODY_MAX_BYTES),
     ("/v1/logs", BODY_MAX_BYTES),
     ("/apps", BODY_MAX_BYTES),
 ]

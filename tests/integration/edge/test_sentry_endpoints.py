@@ -12,14 +12,15 @@ from msgspec import Struct
 
 from tests.acceptance.sending import Answer, send
 from tests.acceptance.stack import App
-from tests.integration.edge.forms import JSON, PROTOBUF, SENTRY, check_exposed, envelope
+from tests.integration.edge.forms import SENTRY, check_exposed, envelope
 from tests.integration.edge.world import World
-from tests.unit.protocols.test_otlp_validate import GOOD, traces
 
 EVENT_ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 DASHED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EVENT = json.dumps({"event_id": EVENT_ID, "message": "hello"}).encode()
 CSP = b'{"csp-report":{"document-uri":"https://shop.example/"}}'
+
+NEL = b'[{"age":5,"type":"network-error","url":"https://shop.example/","body":{"type":"dns.unreachable"}},{"age":7}]'
 
 
 class Shop(Struct):
@@ -123,6 +124,15 @@ ROWS = (
         for path in ("security", "csp-report")
         for kind in ("reports+json", "expect-ct-report+json", "expect-staple-report", "json")
     ),
+    *(
+        pytest.param(
+            Row(f"/api/<channel>/nel{at}?sentry_key=<key>", 200, NEL, content_type=f"application/{kind}"),
+            id=f"network errors {kind} {at}",
+            marks=pytest.mark.clause("Sentry 11d"),
+        )
+        for kind in ("reports+json", "json")
+        for at in ("", "/")
+    ),
     pytest.param(
         Row("/api/<channel>/minidump/?sentry_key=<key>", 200, DUMP[0], content_type=DUMP[1], answered_type=TEXT),
         id="minidump",
@@ -159,7 +169,7 @@ def test_an_endpoint_takes_what_it_is_for(shop: Shop, row: Row) -> None:
     if row.answered_type == "image/gif":
         assert answer.body.startswith(b"GIF89a")
         assert answer.body[6:10] == b"\1\0\1\0"  # one pixel wide, one high
-    if row.path.endswith(("security/?sentry_key=<key>", "csp-report/?sentry_key=<key>")):
+    if row.path.endswith(("security/?sentry_key=<key>", "csp-report/?sentry_key=<key>")) or "/nel" in row.path:
         assert answer.body == b""
     check_exposed(answer)
     assert answer.headers["x-axonpush-resolved-environment"] == "production"
@@ -187,6 +197,12 @@ def test_slashes_and_prefixes_do_not_matter(shop: Shop, row: tuple[str, bytes, s
 REFUSED = (
     pytest.param(("POST", "/api/<channel>/security/", CSP, "text/plain", 415), id="a report of another type"),
     pytest.param(("POST", "/api/<channel>/security/", b"", "application/csp-report", 400), id="no report"),
+    pytest.param(("POST", "/api/<channel>/nel/", CSP, "application/csp-report", 415), id="no network errors"),
+    pytest.param(("POST", "/api/<channel>/nel/", b"", "application/reports+json", 400), id="no network error"),
+    *(
+        pytest.param(("POST", f"/api/<channel>/{path}", b"x", "", 404), id=path)
+        for path in ("upload/", "playstation/", "integration/vercel/logs/", "integration/heroku/logs/")
+    ),
     pytest.param(("GET", "/api/<channel>/store/", b"", "", 400), id="an image without an event"),
     pytest.param(("POST", "/api/<channel>/envelope/", b"", "", 400), id="no envelope"),
     pytest.param(("POST", "/api/<channel>/minidump/", b"x", "", 400), id="no minidump"),
@@ -273,52 +289,19 @@ def test_a_tunnel_brings_its_key_in_the_first_line(shop: Shop, path: str) -> Non
     assert answer.status == 200, answer
 
 
-LINE_MAX_BYTES = 8192
-
-
-def padded(line: str, size_bytes: int) -> bytes:
-    """Write a line of JSON of so many bytes, by a longer `pad`."""
-    return line.replace('"pad":""', f'"pad":"{"x" * (size_bytes - len(line))}"').encode()
-
-
-@pytest.mark.clause("Sentry 19b", "Sentry b9")
-def test_the_first_line_of_a_tunnel_is_not_read_any_further(shop: Shop) -> None:
-    line = f'{{"pad":"","dsn":"https://{shop.key}@host/{shop.app.channel}"}}'
-    for size_bytes, status in ((LINE_MAX_BYTES, 200), (LINE_MAX_BYTES + 1, 401)):
-        body = padded(line, size_bytes) + b'\n{"type":"session"}\n{}'
-        answer = shop.send("/api/<channel>/envelope/", body, key=False)
-        assert answer.status == status, answer
-
-
-@pytest.mark.clause("Sentry 22", "Sentry b9")
-def test_a_line_of_8_kib_is_taken_and_a_longer_one_is_too_large(shop: Shop) -> None:
-    before = shop.records()
-    item = '{"type":"attachment","length":1,"pad":"","filename":"' + "f" * 4000 + '"}'
-    for size_bytes, status in ((LINE_MAX_BYTES, 200), (LINE_MAX_BYTES + 1, 413)):
-        first_line = padded('{"pad":""}', size_bytes) + b'\n{"type":"session"}\n{}'
-        header_of_an_item = b"{}\n" + padded(item, size_bytes) + b"\nx"
-        for body in (first_line, header_of_an_item):
-            answer = shop.send("/api/<channel>/envelope/", body)
-            assert answer.status == status, answer
-            if status != 200:
-                SENTRY.check_error(answer, 413, "longer than 8192 bytes")
-    assert shop.records() == before + 2
-
-
-@pytest.mark.clause("Sentry 22", "Sentry b12")
-def test_more_items_than_an_envelope_may_have_are_too_large(shop: Shop) -> None:
-    before = shop.records()
-    for count, status in ((10_000, 200), (10_001, 413)):
-        answer = shop.send("/api/<channel>/envelope/", b"{}" + b'\n{"type":"statsd"}\n' * count)
-        assert answer.status == status, answer
-    SENTRY.check_error(answer, 413, "more than 10000 items")
-    assert shop.records() == before + 1
-
-
 @pytest.mark.clause("Sentry 15")
 @pytest.mark.parametrize(
     ("path", "methods"),
-    [("envelope/", "POST"), ("store/", "GET, POST"), ("security/", "POST"), ("cron/nightly/", "GET, POST")],
+    [
+        ("envelope/", "POST"),
+        ("store/", "GET, POST"),
+        ("security/", "POST"),
+        ("nel/", "POST"),
+        ("cron/nightly/", "GET, POST"),
+        ("integration/otlp/v1/traces", "POST"),
+        ("integration/otlp/v1/logs/", "POST"),
+        ("otlp/v1/traces/", "POST"),
+    ],
 )
 def test_a_browser_may_ask(shop: Shop, path: str, methods: str) -> None:
     answer = shop.send(f"/api/<channel>/{path}", method="OPTIONS", key=False, Origin="https://shop.example")
@@ -332,29 +315,7 @@ def test_a_browser_may_ask(shop: Shop, path: str, methods: str) -> None:
     assert asked >= {"referer", "accept"}
 
 
-@pytest.mark.clause("Sentry 14")
-@pytest.mark.parametrize("signal", ["logs", "traces"])
-def test_otlp_comes_under_sentrys_path_too(shop: Shop, signal: str) -> None:
-    before = shop.records()
-    span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "n", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
-    spans = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
-    path, body = f"/api/<channel>/integration/otlp/v1/{signal}", JSON.payload if signal == "logs" else spans
-    for suffix in ("", "/"):
-        answer = shop.send(path + suffix, body, Content_Type="application/json")
-        assert (answer.status, answer.body) == (200, b"{}"), answer
-    assert shop.records() == before + 2
-    protobuf = PROTOBUF.payload if signal == "logs" else traces(GOOD).SerializeToString()
-    answer = shop.send(path, protobuf, Content_Type="application/x-protobuf")
-    assert (answer.status, answer.body) == (200, b""), answer
-    assert answer.headers["content-type"] == "application/x-protobuf"
-    JSON.check_error(shop.send(path, body, key=False, Content_Type="application/json"), 401, "No key")
-    JSON.check_error(shop.send(path, b"{", Content_Type="application/json"), 400, "JSON")
-    JSON.check_error(
-        shop.send(f"/api/shop/integration/otlp/v1/{signal}", body, Content_Type="application/json"), 400, "number"
-    )
-
-
-@pytest.mark.clause("Sentry 12a", "Sentry 12b", "Sentry 13a")
+@pytest.mark.clause("Sentry 11d", "Sentry 12a", "Sentry 12b", "Sentry 13a")
 def test_some_endpoints_are_told_no_limit(shop: Shop, world: World) -> None:
     key = shop.app.key(rate={"requestsPerSecond": 0.001, "burst": 1})
     one = Shop(world, shop.app, key)
@@ -370,6 +331,8 @@ def test_some_endpoints_are_told_no_limit(shop: Shop, world: World) -> None:
             assert (answer.status, answer.headers["content-type"]) == (200, TEXT)
             assert DASHED.fullmatch(answer.body.decode())
             told.append(answer.body.decode())
+        answer = one.send("/api/<channel>/nel/", NEL, Content_Type="application/reports+json")
+        assert (answer.status, answer.body) == (200, b"")
         answer = one.send("/api/<channel>/cron/nightly/<key>/?status=ok", key=False, method="GET")
         assert (answer.status, answer.body) == (202, b"")
     assert len(set(told)) == len(told)

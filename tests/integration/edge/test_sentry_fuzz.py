@@ -15,7 +15,7 @@ REQUESTS_COUNT = 1000
 ENDPOINTS = (
     *("envelope", "store", "security", "csp-report", "minidump", "unreal/{key}", "cron/a%20b", "cron/%ff/{key}"),
     *("events/9ec79c33ec9942ab8353589fcb2e04dc/attachments", "events/%f0/attachments", "nothing", ""),
-    *("integration/otlp/v1/traces", "integration/otlp/v1/logs"),
+    *("integration/otlp/v1/traces", "integration/otlp/v1/logs", "nel"),
 )
 CHANNELS = ("{channel}", "{channel}", "{channel}", "0", "x", "%31", "%ff", "9" * 30)
 QUERIES = (

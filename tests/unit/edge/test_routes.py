@@ -50,12 +50,14 @@ def test_the_store_endpoint_and_an_encoded_channel() -> None:
         ("/api/store/", "sentry_store", {}),
         ("/api/1/security/", "sentry_security", {"channel": "1"}),
         ("/api/1/csp-report", "sentry_security", {"channel": "1"}),
+        ("/api/1/nel/", "sentry_nel", {"channel": "1"}),
         ("/api/1/minidump", "sentry_minidump", {"channel": "1"}),
         ("/api/1/unreal/ak_x/", "sentry_unreal", {"channel": "1", "key": "ak_x"}),
         ("/api/1/cron/a%20b/", "sentry_check_in", {"channel": "1", "slug": "a b"}),
         ("/p//api/1/cron/api/ak_x/", "sentry_check_in", {"channel": "1", "slug": "api", "key": "ak_x"}),
         ("/api/1/events/ab/attachments/", "sentry_attachments", {"channel": "1", "event": "ab"}),
         ("/api/1/integration/otlp/v1/logs/", "otlp_logs", {"channel": "1"}),
+        ("/api/1/otlp/v1/traces", "otlp_traces", {"channel": "1"}),
     ],
 )
 def test_sentrys_other_endpoints(path: str, name: str, parameters: dict[str, str]) -> None:

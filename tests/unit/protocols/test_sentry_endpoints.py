@@ -68,6 +68,34 @@ def test_each_report_of_a_list_is_an_item() -> None:
     ]
 
 
+NEL = b'{"type":"network-error","age":5,"body":{"type":"dns.unreachable","phase":"dns"}}'
+
+
+@pytest.mark.clause("Sentry 11d")
+@pytest.mark.parametrize("content_type", ["application/reports+json", "Application/JSON; charset=utf-8"])
+def test_each_error_of_the_network_is_an_item(content_type: str) -> None:
+    found = security.nel_to_envelope(posted(b"[" + NEL + b', {"type":"network-error"} ]', content_type))
+    assert items(found) == [("nel", NEL), ("nel", b'{"type":"network-error"}')]
+    assert items(security.nel_to_envelope(posted(NEL, content_type))) == [("nel", NEL)]
+
+
+@pytest.mark.clause("Sentry 11d")
+@pytest.mark.parametrize(
+    ("body", "content_type", "error"),
+    [
+        (NEL, "application/csp-report", UnsupportedMedia),
+        (NEL, "", UnsupportedMedia),
+        (b"", "application/reports+json", Malformed),
+        (b"{", "application/reports+json", Malformed),
+        (b"[]", "application/reports+json", Malformed),
+        (b"[" + b"1," * 10_000 + b"1]", "application/reports+json", PayloadTooLarge),
+    ],
+)
+def test_what_is_no_error_of_the_network_is_refused(body: bytes, content_type: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        security.nel_to_envelope(posted(body, content_type))
+
+
 @pytest.mark.clause("Sentry 11c")
 def test_what_the_query_says_of_a_report_is_kept() -> None:
     query = {"sentry_release": "shop@1", "sentry_environment": "production", "sentry_key": "ak_x", "x": "y"}
