@@ -102,6 +102,8 @@ def _parsed(ingest: Ingest, exchange: Exchange, hold: Hold, endpoint: Endpoint, 
     else:
         hold.grow(len(taken.data))  # what is made of it holds the same again
         parsed = endpoint.to_envelope(_posted(ingest, exchange, taken.data))
+        # Some of it may have been compressed once more.
+        hold.grow(max(0, sum([len(item.payload) for item in parsed.items]) - len(taken.data)))
     for name in envelope.ignored_headers(parsed):
         metrics.SENTRY_IGNORED_HEADERS.labels(name).inc()
     ingest.item_limits.check(parsed)

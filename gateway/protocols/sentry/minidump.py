@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from gateway.protocols.body import Codec, inflate
 from gateway.protocols.sentry.attachments import attachment
 from gateway.protocols.sentry.envelope import Envelope, Item, event_id
 from gateway.protocols.sentry.multipart_form import Part, is_multipart, parts_of
@@ -22,6 +23,9 @@ from schemas.errors import Malformed
 _FIELD = "upload_file_minidump"
 _EVENT_FILE = "__sentry-event"
 _MAGIC = (b"MDMP", b"PMDM")  # little-endian and big-endian
+# How a dump begins that is compressed in itself, and the ending of its file's name.
+_PACKED = {b"\x1f\x8b": (Codec.GZIP, ".gz"), b"\x28\xb5\x2f\xfd": (Codec.ZSTD, ".zst")}
+_NOT_TAKEN = {b"\xfd7zXZ\0": "xz", b"BZh": "bzip2"}
 _TYPES = {
     _FIELD: "event.minidump",
     _EVENT_FILE: "event.payload",
@@ -37,16 +41,17 @@ _PATH_MAX_DEPTH = 15
 def to_envelope(posted: Posted) -> Envelope:
     """Make an envelope of a minidump: an event, the dump as its attachment, and the other files.
 
-    A body that is no form may be the dump itself.
+    A body that is no form may be the dump itself. Either may be compressed once more.
 
     Raises:
         Malformed: the form is none, or there is no dump in it.
-        PayloadTooLarge: see `parts_of`.
+        PayloadTooLarge: the dump has more than `posted.max_bytes`; see `parts_of` too.
     """
     parts = parts_of(posted) if is_multipart(posted) else [Part(_FIELD, posted.body, "Minidump")]
-    dump = next((part for part in parts if part.name == _FIELD), None)
-    if dump is None:
+    number = next((number for number, part in enumerate(parts) if part.name == _FIELD), None)
+    if number is None:
         raise Malformed(f"The form has no part {_FIELD}.")
+    dump = parts[number] = _decompressed(parts[number], posted.max_bytes)
     if not dump.data.startswith(_MAGIC):
         raise Malformed("The minidump is none: it does not begin with MDMP.")
     files = [part for part in parts if part.filename is not None or part is dump]
@@ -55,6 +60,22 @@ def to_envelope(posted: Posted) -> Envelope:
     items = [Item("event", {"type": "event"}, write_json(event))]
     items += [attachment(part, _TYPES.get(part.name)) for part in files]
     return Envelope({"event_id": found}, items)
+
+
+def _decompressed(dump: Part, max_bytes: int) -> Part:
+    """Answer the dump as it was made; some crash reporters compress the file."""
+    for magic, name in _NOT_TAKEN.items():
+        if dump.data.startswith(magic):
+            raise Malformed(f"The minidump is compressed with {name}; send it as it is, or with gzip or zstd.")
+    for magic, (codec, ending) in _PACKED.items():
+        if dump.data.startswith(magic):
+            try:
+                data = inflate(dump.data, codec, max_bytes)
+            except Malformed as error:
+                raise Malformed(f"The minidump cannot be decompressed: {error.message}") from error
+            filename = None if dump.filename is None else dump.filename.removesuffix(ending)
+            return Part(dump.name, data, filename)
+    return dump
 
 
 def _event(parts: list[Part], files: list[Part]) -> dict[str, Any]:

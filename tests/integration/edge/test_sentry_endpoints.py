@@ -1,6 +1,7 @@
 """Every endpoint of Sentry's: what it takes, how it answers, and in which forms its path may come."""
 
 import base64
+import gzip
 import json
 import re
 import zlib
@@ -61,6 +62,7 @@ def form(**files: tuple[str, bytes]) -> tuple[bytes, str]:
 
 
 DUMP = form(upload_file_minidump=("crash.dmp", b"MDMP"))
+PACKED_DUMP = form(upload_file_minidump=("crash.dmp.gz", gzip.compress(b"MDMP", mtime=0)))
 
 
 class Row(Struct, frozen=True):
@@ -136,6 +138,11 @@ ROWS = (
     pytest.param(
         Row("/api/<channel>/minidump/?sentry_key=<key>", 200, DUMP[0], content_type=DUMP[1], answered_type=TEXT),
         id="minidump",
+    ),
+    pytest.param(
+        Row("/api/<channel>/minidump/", 200, PACKED_DUMP[0], content_type=PACKED_DUMP[1], answered_type=TEXT),
+        id="a minidump compressed in its part",
+        marks=pytest.mark.clause("Sentry 12c"),
     ),
     pytest.param(Row("/api/<channel>/unreal/<key>/", 200, b"UE4", answered_type=TEXT), id="unreal"),
     pytest.param(Row("/api/<channel>/cron/nightly/<key>/?status=ok", 202, method="GET"), id="cron"),
