@@ -58,7 +58,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 100 * MIB
     otlp_inflated_max_bytes: Annotated[int, _says("Largest OTLP body once decompressed.", ge=1)] = 64 * MIB
     envelope_inflated_max_bytes: Annotated[int, _says("Largest envelope once decompressed.", ge=1)] = 100 * MIB
-    event_max_bytes: Annotated[int, _says("Largest event-like item of an envelope.", ge=1)] = MIB
+    event_max_bytes: Annotated[
+        int, _says("Largest event-like item of an envelope; and most that is read of one over a rate or quota.", ge=1)
+    ] = MIB
     attachment_max_bytes: Annotated[int, _says("Largest attachment of an envelope.", ge=1)] = 100 * MIB
     attachments_max_count: Annotated[int, _says("Most attachments of an envelope.", ge=1)] = 30
     sessions_max_count: Annotated[int, _says("Most sessions of an envelope.", ge=1)] = 100
