@@ -61,11 +61,14 @@ bench: setup-dev ## Spans and events per CPU-second of edge and worker
 	$(BIN)/python -m bench
 
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-header --upgrade
+  --no-emit-index-url --no-emit-find-links --no-header
+# What runs has the versions that were tested: the other two keep to those of the first, which lie in place of theirs.
 lock: setup-dev ## Resolve the lock files anew
-	$(LOCK) --output-file requirements.lock
+	$(LOCK) --extra local --extra dev --upgrade --output-file requirements-dev.lock
+	cp requirements-dev.lock requirements-local.lock
 	$(LOCK) --extra local --output-file requirements-local.lock
-	$(LOCK) --extra local --extra dev --output-file requirements-dev.lock
+	cp requirements-dev.lock requirements.lock
+	$(LOCK) --output-file requirements.lock
 
 clean: ## Remove .venv and the data of `make run`
 	rm -rf $(VENV) .axonpush
