@@ -5,6 +5,7 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs";
 import { AggregationType, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { watched } from "./watched.mjs";
 
 // Each form of a signal is a package of its own.
 const form = { "http/json": "http", "http/protobuf": "proto" }[process.env.OTEL_EXPORTER_OTLP_PROTOCOL];
@@ -12,21 +13,27 @@ const { OTLPTraceExporter } = await import(`@opentelemetry/exporter-trace-otlp-$
 const { OTLPLogExporter } = await import(`@opentelemetry/exporter-logs-otlp-${form}`);
 const { OTLPMetricExporter } = await import(`@opentelemetry/exporter-metrics-otlp-${form}`);
 
+const answers = [];
 const resource = resourceFromAttributes({
   "service.name": process.env.OTEL_SERVICE_NAME,
   "deployment.environment.name": "from-node",
 });
 const spans = new TracerProvider({
   resource,
-  spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
+  spanProcessors: [new BatchSpanProcessor({ exporter: watched(new OTLPTraceExporter(), answers) })],
 });
 const logs = new LoggerProvider({
   resource,
-  processors: [new BatchLogRecordProcessor({ exporter: new OTLPLogExporter() })],
+  processors: [new BatchLogRecordProcessor({ exporter: watched(new OTLPLogExporter(), answers) })],
 });
 const metrics = new MeterProvider({
   resource,
-  readers: [new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), exportIntervalMillis: 3_600_000 })],
+  readers: [
+    new PeriodicExportingMetricReader({
+      exporter: watched(new OTLPMetricExporter(), answers),
+      exportIntervalMillis: 3_600_000,
+    }),
+  ],
   views: [{ instrumentName: "sizes", aggregation: { type: AggregationType.EXPONENTIAL_HISTOGRAM } }],
 });
 
@@ -65,8 +72,8 @@ for (const value of [5, 50, 50, 500]) latency.record(value);
 const sizes = meter.createHistogram("sizes");
 for (const value of [0, 1, 2, 1024]) sizes.record(value);
 
-// Each rejects, and so fails this program, when its exporter was not answered with success.
 await Promise.all([spans.forceFlush(), logs.forceFlush(), metrics.forceFlush()]);
+if (answers.length !== 3 || answers.some((isTaken) => !isTaken)) throw new Error(`Of three exports: ${answers}.`);
 
 const { traceId, spanId } = root.spanContext();
 console.log(JSON.stringify({ traceId, rootId: spanId, childId: child.spanContext().spanId }));
