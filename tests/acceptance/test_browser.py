@@ -13,7 +13,9 @@ from tests.acceptance.stack import App, Stack
 # The first of them may have to install the packages.
 pytestmark = pytest.mark.timeout(400)
 
-_TRACES, _ENVELOPES = "/v1/traces", "/api/{channel}/envelope/"
+_ENVELOPES = "/api/{channel}/envelope/"
+_SIGNALS = ("traces", "logs", "metrics")
+_FORMS = ("application/json", "application/x-protobuf")
 
 
 def free_port() -> int:
@@ -32,7 +34,7 @@ class Visits:
         self.allowed, refused = f"http://localhost:{port}", f"http://127.0.0.1:{port}"
         token = self.app.token("production", origins=[self.allowed])
         self.path = _ENVELOPES.format(channel=self.app.channel)
-        both = {"dsn": self.app.dsn(token), "token": token, "otlpUrl": stack.url + _TRACES}
+        both = {"dsn": self.app.dsn(token), "token": token, "ingestUrl": stack.url}
         tunnel = {"tunnel": stack.url + self.path}
         visits = {
             "dsn": {"origin": self.allowed, **both},
@@ -91,18 +93,27 @@ def test_what_a_page_of_an_allowed_origin_sends_is_stored(stack: Stack, visits: 
 
 
 @pytest.mark.clause("OTLP 21b")
-def test_what_opentelemetry_sends_from_a_page_of_an_allowed_origin_is_stored(stack: Stack, visits: Visits) -> None:
-    made = visits.results["dsn"]["otlp"]
-    assert made["isTaken"]
-    (request,) = visits.requests("dsn", _TRACES)
-    # A header of its own and JSON: the browser has asked for leave before.
-    assert request["sent"]["content-type"] == "application/json"
-    assert "x-api-key" in request["sent"]
-    assert request["status"] == 200
-    assert request["answered"]["access-control-allow-origin"] == "*"
-    (span,) = stack.database.wait_for(1, "SELECT * FROM spans WHERE trace_id = $1", bytes.fromhex(made["traceId"]))
-    assert span["environment"] == visits.app.environments["production"]
-    assert (span["name"], span["source"]) == ("otlp dsn", "otlp")
+@pytest.mark.parametrize("form", _FORMS)
+def test_what_opentelemetry_sends_from_a_page_of_an_allowed_origin_is_stored(
+    stack: Stack, visits: Visits, form: str
+) -> None:
+    made = visits.results["dsn"]["otlp"][form]
+    assert made["takenCount"] == len(_SIGNALS)
+    for signal in _SIGNALS:
+        sent = visits.requests("dsn", f"/v1/{signal}")
+        (request,) = [each for each in sent if each["sent"]["content-type"] == form]
+        # A header of its own and such a type: the browser has asked for leave before.
+        assert "x-api-key" in request["sent"]
+        assert request["status"] == 200
+        assert request["answered"]["access-control-allow-origin"] == "*"
+    environment, trace_id = visits.app.environments["production"], bytes.fromhex(made["traceId"])
+    (span,) = stack.database.wait_for(1, "SELECT * FROM spans WHERE trace_id = $1", trace_id)
+    assert (span["environment"], span["name"], span["source"]) == (environment, "otlp dsn", "otlp")
+    (log,) = stack.database.wait_for(1, "SELECT * FROM logs WHERE trace_id = $1", trace_id)
+    assert (log["environment"], log["body_text"], log["source"]) == (environment, "low stock dsn", "otlp")
+    query = "SELECT * FROM metric_points WHERE attributes @> $1"
+    (point,) = stack.database.wait_for(1, query, {"marker": "dsn", "contentType": form})
+    assert (point["environment"], point["name"], point["value_double"]) == (environment, "charges", 1)
 
 
 @pytest.mark.clause("OTLP 21b", "OTLP 21d")
@@ -110,9 +121,12 @@ def test_what_opentelemetry_sends_from_a_page_of_an_allowed_origin_is_stored(sta
 def test_a_page_of_another_origin_is_refused_and_can_read_why(stack: Stack, visits: Visits, name: str) -> None:
     made = visits.results[name]
     assert made["sentry"]["answer"]["statusCode"] == 403
-    assert not made["otlp"]["isTaken"]
-    (request,) = visits.requests(name, _TRACES)
-    assert (request["status"], request["answered"]["access-control-allow-origin"]) == (403, "*")
+    assert [each["takenCount"] for each in made["otlp"].values()] == [0] * len(_FORMS)
+    for signal in _SIGNALS:
+        requests = visits.requests(name, f"/v1/{signal}")
+        assert {each["sent"]["content-type"] for each in requests} == set(_FORMS)
+        for request in requests:
+            assert (request["status"], request["answered"]["access-control-allow-origin"]) == (403, "*")
     for request in visits.requests(name, visits.path):
         assert request["status"] == 403
         assert "origin" in request["answered"]["x-sentry-error"]
@@ -124,3 +138,7 @@ def test_a_page_of_another_origin_is_refused_and_can_read_why(stack: Stack, visi
     assert {row["value"] for row in errors} == {"no stock dsn", "no stock tunnel"}
     spans = stack.database.rows("SELECT name FROM spans WHERE environment = $1 AND source = 'otlp'", environment)
     assert {row["name"] for row in spans} == {"otlp dsn", "otlp tunnel"}
+    logs = stack.database.rows("SELECT body_text FROM logs WHERE environment = $1", environment)
+    assert {row["body_text"] for row in logs} == {"low stock dsn", "low stock tunnel"}
+    points = stack.database.rows("SELECT attributes FROM metric_points WHERE environment = $1", environment)
+    assert {row["attributes"]["marker"] for row in points} == {"dsn", "tunnel"}

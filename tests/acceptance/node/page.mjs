@@ -1,10 +1,23 @@
 // Runs in a page of another origin than the gateway's.
-import { SpanStatusCode } from "@opentelemetry/api";
-import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { context, SpanStatusCode, trace } from "@opentelemetry/api";
+import * as jsonLogs from "@opentelemetry/exporter-logs-otlp-http";
+import * as protobufLogs from "@opentelemetry/exporter-logs-otlp-proto";
+import * as jsonMetrics from "@opentelemetry/exporter-metrics-otlp-http";
+import * as protobufMetrics from "@opentelemetry/exporter-metrics-otlp-proto";
+import * as jsonTraces from "@opentelemetry/exporter-trace-otlp-http";
+import * as protobufTraces from "@opentelemetry/exporter-trace-otlp-proto";
+import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs";
+import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import * as Sentry from "@sentry/browser";
+import { watched } from "./watched.mjs";
 
-const { dsn, tunnel, otlpUrl, token, marker } = window.settings;
+const { dsn, tunnel, ingestUrl, token, marker } = window.settings;
+
+const FORMS = {
+  "application/json": { ...jsonTraces, ...jsonLogs, ...jsonMetrics },
+  "application/x-protobuf": { ...protobufTraces, ...protobufLogs, ...protobufMetrics },
+};
 
 /** Send an error, a trace and a log, and answer what the gateway said to the error. */
 async function bySentry() {
@@ -32,18 +45,34 @@ async function bySentry() {
   return { eventId, traceId, answer: answers[eventId] ?? {} };
 }
 
-/** Send a span by OTLP, and answer whether the exporter was told that it was taken. */
-async function byOpenTelemetry() {
-  const exporter = new OTLPTraceExporter({ url: otlpUrl, headers: { "X-API-Key": token } });
-  const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
-  const span = provider.getTracer("page").startSpan(`otlp ${marker}`);
+/** Send each signal in a form of OTLP, and answer how many exporters were told that it was taken. */
+async function byOpenTelemetry([contentType, { OTLPTraceExporter, OTLPLogExporter, OTLPMetricExporter }]) {
+  const answers = [];
+  const to = (signal) => ({ url: `${ingestUrl}/v1/${signal}`, headers: { "X-API-Key": token } });
+  const spans = new TracerProvider({
+    spanProcessors: [new SimpleSpanProcessor({ exporter: watched(new OTLPTraceExporter(to("traces")), answers) })],
+  });
+  // The simple processor of logs flushes without waiting for what it has begun to export.
+  const logs = new LoggerProvider({
+    processors: [new BatchLogRecordProcessor({ exporter: watched(new OTLPLogExporter(to("logs")), answers) })],
+  });
+  const metrics = new MeterProvider({
+    readers: [
+      new PeriodicExportingMetricReader({ exporter: watched(new OTLPMetricExporter(to("metrics")), answers) }),
+    ],
+  });
+  const span = spans.getTracer("page").startSpan(`otlp ${marker}`);
   span.setStatus({ code: SpanStatusCode.OK });
   span.end();
-  const isTaken = await provider.forceFlush().then(
-    () => true,
-    () => false,
-  );
-  return { traceId: span.spanContext().traceId, isTaken };
+  logs.getLogger("page").emit({ body: `low stock ${marker}`, context: trace.setSpan(context.active(), span) });
+  metrics.getMeter("page").createCounter("charges").add(1, { marker, contentType });
+  // That of traces rejects where its export was refused.
+  await Promise.allSettled([spans.forceFlush(), logs.forceFlush(), metrics.forceFlush()]);
+  return { traceId: span.spanContext().traceId, takenCount: answers.filter((isTaken) => isTaken).length };
 }
 
-window.visited = Promise.all([bySentry(), byOpenTelemetry()]).then(([sentry, otlp]) => ({ sentry, otlp }));
+const entries = Object.entries(FORMS);
+const byForm = Promise.all(entries.map(byOpenTelemetry)).then((made) =>
+  Object.fromEntries(entries.map(([contentType], at) => [contentType, made[at]])),
+);
+window.visited = Promise.all([bySentry(), byForm]).then(([sentry, otlp]) => ({ sentry, otlp }));
