@@ -1,15 +1,22 @@
 """Sentry's Python SDK, and what it sent in PostgreSQL."""
 
+import json
 import logging
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 import sentry_sdk
 from sentry_sdk import logger as sentry_logger
 
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import App, Stack
+
+_OTLP_PROGRAM = Path(__file__).with_name("sentry_otlp.py")
 
 
 @pytest.fixture(params=["production", "development"])
@@ -111,6 +118,33 @@ def test_a_log_is_stored_beside_otlps(stack: Stack, environment: str) -> None:
     assert row["severity_number"] == 13
     assert row["attributes"]["left"] == 3
     assert row["event_environment"] == "from-sdk"
+
+
+@pytest.mark.clause("Sentry 14")
+@pytest.mark.parametrize(("slug", "prefix"), [("production", ""), ("development", "some/prefix/")])
+def test_spans_of_opentelemetry_are_stored_where_the_dsn_leads(stack: Stack, app: App, slug: str, prefix: str) -> None:
+    origin, _, channel = app.dsn(app.key(slug)).rpartition("/")
+    env = os.environ | {"SENTRY_DSN": f"{origin}/{prefix}{channel}"}
+    done = subprocess.run(
+        [sys.executable, _OTLP_PROGRAM], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    trace_id, root_id, child_id = json.loads(done.stdout)
+
+    rows = stack.database.wait_for(
+        2, "SELECT * FROM spans WHERE trace_id = $1 ORDER BY start_ns", trace_id.to_bytes(16, "big")
+    )
+    root, child = rows
+    assert {(row["environment"], row["channel"]) for row in rows} == {(app.environments[slug], app.channel)}
+    assert {(row["source"], row["scope_name"], row["scope_version"]) for row in rows} == {("otlp", "shop", "1.2.3")}
+    assert (root["name"], root["span_id"], root["parent_span_id"]) == ("GET /cart", root_id.to_bytes(8, "big"), None)
+    assert (child["name"], child["span_id"]) == ("charge", child_id.to_bytes(8, "big"))
+    assert child["parent_span_id"] == root["span_id"]
+    assert [event["name"] for event in child["events"]] == ["exception"]
+    # The SDK sends the exception on its own too, in an envelope, and it belongs to the same span.
+    (error,) = stack.database.wait_for(1, "SELECT * FROM error_events WHERE trace_id = $1", root["trace_id"])
+    assert (error["environment"], error["span_id"]) == (app.environments[slug], child["span_id"])
+    assert (error["type"], error["value"]) == ("OverflowError", "order 42 cannot be charged")
 
 
 def test_the_sdk_of_a_revoked_key_is_told_so(stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
