@@ -212,6 +212,7 @@ def test_metrics_are_stored_as_they_were_made(stack: Stack, app: App, form: str)
 
 
 @pytest.mark.clause("OTLP d4")
+@pytest.mark.parametrize("form", [("protobuf", "gzip"), ("json", "none")], ids="-".join, indirect=True)
 def test_a_summary_is_stored_as_it_was_made(stack: Stack, app: App, form: str) -> None:
     # No SDK makes summaries, but collectors pass them on. The exporter sends this one as it does its own metrics.
     point = {
