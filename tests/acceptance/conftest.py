@@ -1,9 +1,13 @@
-"""One running `axonpush up` for all acceptance tests."""
+"""One running `axonpush up` for all acceptance tests, and the clients that they send with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 import pytest
+import sentry_sdk
+from sentry_sdk.profiler.continuous_profiler import teardown_continuous_profiler
+from sentry_sdk.profiler.transaction_profiler import teardown_profiler
 
 from tests.acceptance import node_client
 from tests.acceptance.stack import App, Stack, start
@@ -33,3 +37,20 @@ def app(stack: Stack) -> App:
 def node() -> None:
     """Have the npm packages at hand."""
     node_client.install()
+
+
+@pytest.fixture
+def start_sdk(app: App) -> Iterator[Callable[..., None]]:
+    """Answer what starts Sentry's Python SDK with options; its DSN leads through a path prefix, as behind a proxy."""
+    origin, _, channel = app.dsn(app.key("development")).rpartition("/")
+    # It would trace the queries of the tests themselves.
+    given: Any = {"release": "shop@4.5.6", "dist": "linux-7", "auto_enabling_integrations": False}
+
+    def start_it(**options: Any) -> None:
+        sentry_sdk.init(dsn=f"{origin}/some/prefix/{channel}", **given, **options)
+
+    yield start_it
+    teardown_profiler()
+    teardown_continuous_profiler()
+    sentry_sdk.get_client().close()
+    sentry_sdk.init()
