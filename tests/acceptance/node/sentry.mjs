@@ -28,7 +28,7 @@ Sentry.startSpan({ name: `GET /${marker}`, op: "http.server" }, (span) => {
     charge(42);
   } catch (error) {
     eventId = Sentry.withScope((scope) => {
-      scope.addAttachment({ filename: "cart.txt", data: `items of ${marker}`, contentType: "text/plain" });
+      scope.addAttachment({ filename: "cart.bin", data: Uint8Array.from({ length: 256 }, (_, byte) => byte) });
       return Sentry.captureException(error);
     });
   }
