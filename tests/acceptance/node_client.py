@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,17 @@ def install() -> None:
 def run(script: str, env: Mapping[str, str]) -> Any:
     """Run a script of the folder and answer the JSON that it printed last."""
     return json.loads(_run([script], env, timeout_seconds=60).splitlines()[-1])
+
+
+def visit(page: str, settings: Sequence[Mapping[str, Any]], port: int = 0) -> list[Any]:
+    """Open a page in a browser once for each of `settings`, and answer what it came to each time.
+
+    Args:
+        page: The script that runs in it, a module of the folder.
+        settings: What the script is told; `origin` is where it comes from, else `http://localhost`.
+        port: The port that it is served at; 0 for any.
+    """
+    return run("browser.mjs", {"PAGE": page, "PORT": str(port), "VISITS": json.dumps(settings)})
 
 
 def _run(arguments: list[str | Path], env: Mapping[str, str], timeout_seconds: float) -> str:

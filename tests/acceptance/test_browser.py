@@ -1,6 +1,5 @@
 """Sentry's and OpenTelemetry's clients in a real browser, in pages of other origins than the gateway's."""
 
-import json
 import socket
 from typing import Any
 from uuid import UUID
@@ -43,7 +42,7 @@ class Visits:
             "refused-tunnel": {"origin": refused, **both, **tunnel},
         }
         settings = [{"marker": name, **each} for name, each in visits.items()]
-        results = node_client.run("browser.mjs", {"PORT": str(port), "VISITS": json.dumps(settings)})
+        results = node_client.visit("page.mjs", settings, port)
         self.results: dict[str, Any] = dict(zip(visits, results, strict=True))
 
     def requests(self, name: str, path: str) -> list[Any]:
