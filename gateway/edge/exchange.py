@@ -100,7 +100,7 @@ class Exchange:
 
     def has_preflight(self) -> bool:
         """Tell whether a browser may ask here; also where nothing stands, or its page could not read so."""
-        return self.found.route.family in _PREFLIGHT_STATUS
+        return self.found.route.family in _ASKED_BY_BROWSERS
 
     def preflight(self) -> web.Response:
         """Answer a browser's question whether it may send; no key is needed to ask."""
