@@ -124,7 +124,7 @@ ROWS = (
             id=f"{path} {kind}",
         )
         for path in ("security", "csp-report")
-        for kind in ("reports+json", "expect-ct-report+json", "expect-staple-report", "json")
+        for kind in ("reports+json", "expect-ct-report", "expect-ct-report+json", "expect-staple-report", "json")
     ),
     *(
         pytest.param(
