@@ -1,13 +1,8 @@
 """Every endpoint of Sentry's with every content encoding, with keys in every place or bad ones, and for pages."""
 
 import base64
-import gzip
-import sys
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
-import brotli
 import pytest
 from msgspec import Struct
 
@@ -18,14 +13,10 @@ from schemas.environment import Kind
 from tests.acceptance.database import wait_until
 from tests.acceptance.sending import Answer
 from tests.acceptance.stack import App
+from tests.integration.edge.codecs import CODECS
 from tests.integration.edge.endpoints import ENDPOINTS, ENVELOPE_TYPE, EVENT_ID, Endpoint
 from tests.integration.edge.forms import JSON, SENTRY, check_exposed, envelope
 from tests.integration.edge.world import World, running
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 INFLATED_MAX_BYTES = 50_000
 PAGE = "https://shop.example"
@@ -63,8 +54,7 @@ def world(joining: tuple[dict[str, str], str], tmp_path_factory: pytest.TempPath
     env, management_key = joining
     limits = ("AXONPUSH_LIMITS_ENVELOPE_INFLATED_MAX_BYTES", "AXONPUSH_LIMITS_OTLP_INFLATED_MAX_BYTES")
     env = env | dict.fromkeys(limits, str(INFLATED_MAX_BYTES))
-    folder: Path = tmp_path_factory.mktemp("edge")
-    with running(env, folder, management_key) as world:
+    with running(env, tmp_path_factory.mktemp("edge"), management_key) as world:
         yield world
 
 
@@ -88,20 +78,6 @@ def shop(world: World) -> Shop:
     return Shop(world, app, key, app.key(), bad, second)
 
 
-def raw_deflate(data: bytes) -> bytes:
-    """Compress without zlib's header, as some clients do."""
-    compressor = zlib.compressobj(wbits=-15)
-    return compressor.compress(data) + compressor.flush()
-
-
-CODECS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
-    "gzip": ("gzip", lambda data: gzip.compress(data, mtime=0)),
-    "x-gzip": ("x-gzip", lambda data: gzip.compress(data, mtime=0)),
-    "deflate": ("deflate", zlib.compress),
-    "raw deflate": ("deflate", raw_deflate),
-    "br": ("br", brotli.compress),
-    "zstd": ("zstd", zstd.compress),
-}
 NONE = ("", "Identity", "UTF-8")
 COMPRESSED = pytest.mark.parametrize("codec", list(CODECS))
 
