@@ -3,9 +3,9 @@
 import gzip
 import json
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -27,6 +27,7 @@ from tests.integration.edge.world import World
 
 MIB = 1024 * 1024
 KIB = 1024
+Request: TypeAlias = ExportLogsServiceRequest | ExportMetricsServiceRequest
 
 
 def request_of(*sizes_bytes: int) -> ExportLogsServiceRequest:
@@ -39,7 +40,17 @@ def request_of(*sizes_bytes: int) -> ExportLogsServiceRequest:
     return request
 
 
-def written(form: Form, request: ExportLogsServiceRequest | ExportMetricsServiceRequest) -> bytes:
+def metric_of(*sizes_bytes: int) -> ExportMetricsServiceRequest:
+    """Make a request of one metric, whose data points have so many bytes, about."""
+    request = ExportMetricsServiceRequest()
+    points = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m", unit="s").gauge.data_points
+    for number, size_bytes in enumerate(sizes_bytes):
+        point = points.add(time_unix_nano=number + 1, as_int=1)
+        point.attributes.add(key="k").value.string_value = secrets.token_hex(size_bytes // 2)
+    return request
+
+
+def written(form: Form, request: Request) -> bytes:
     return request.SerializeToString() if form is PROTOBUF else json.dumps(MessageToDict(request)).encode()
 
 
@@ -99,15 +110,9 @@ def test_an_item_that_no_record_takes_is_refused_alone(world: World, app: App, k
 @pytest.mark.clause("OTLP b2", "OTLP b3")
 @pytest.mark.parametrize("form", [PROTOBUF, JSON], ids=lambda form: form.name)
 def test_a_metric_larger_than_an_item_is_taken_by_its_data_points(world: World, app: App, key: str, form: Form) -> None:
-    request = ExportMetricsServiceRequest()
-    points = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m", unit="s").gauge.data_points
-    for number in range(10):
-        point = points.add(time_unix_nano=number + 1, as_int=1)
-        point.attributes.add(key="k").value.string_value = secrets.token_hex(MIB // 2)
     before = records_of(world, app)
-    body = request.SerializeToString() if form is PROTOBUF else json.dumps(MessageToDict(request)).encode()
     headers = form.headers(key, app.channel)
-    answer = send(f"{world.url}/v1/metrics", headers=headers, body=body)
+    answer = send(f"{world.url}/v1/metrics", headers=headers, body=written(form, metric_of(*[MIB] * 10)))
     assert (answer.status, partial(form, answer)) == (200, (0, ""))
     assert records_of(world, app) - before == 10
 
@@ -175,18 +180,22 @@ def limited(world: World, environment: str, max_bytes: int) -> Generator[None]:
         background.close()
 
 
+MAKERS: dict[str, Callable[..., Request]] = {"logs": request_of, "metrics": metric_of}
+
+
 @pytest.mark.clause("OTLP 12")
 @pytest.mark.parametrize("form", [PROTOBUF, JSON], ids=lambda form: form.name)
-def test_what_is_published_only_in_part_is_503(world: World, key: str, app: App, form: Form) -> None:
+@pytest.mark.parametrize("signal", list(MAKERS))
+def test_what_is_published_only_in_part_is_503(world: World, key: str, app: App, signal: str, form: Form) -> None:
     """The broker takes all parts but one, whose item has a record of its own."""
-    body = written(form, request_of(*[500 * KIB] * 6, 4 * MIB, *[500 * KIB] * 2))
+    body = written(form, MAKERS[signal](*[500 * KIB] * 6, 4 * MIB, *[500 * KIB] * 2))
     answers: list[Answer] = []
     before = records_of(world, app)
     with limited(world, app.environments["production"], 2 * MIB):
 
         def is_refused() -> bool:
             # The limit takes a moment.
-            answers.append(form.send(world.url, key, app.channel, body=body))
+            answers.append(send(f"{world.url}/v1/{signal}", headers=form.headers(key, app.channel), body=body))
             return answers[-1].status != 200
 
         wait_until(is_refused, "the broker refuses a record")

@@ -12,6 +12,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.record.memory_records import MemoryRecords
 
 from gateway.runtime.clock import now_ns
 from gateway.runtime.ids import new_ingest_id, new_ulid
@@ -177,6 +181,56 @@ async def _limit_messages(kafka: Kafka, identity: str, max_bytes: int) -> None:
     configs = {"max.message.bytes": str(max_bytes)}
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic_of(identity), configs)])
     await admin.close()
+
+
+@pytest.mark.clause("OTLP 23a")
+async def test_each_batch_asks_for_the_acknowledgement_of_all_replicas(
+    kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One broker alone cannot show it: it asks for no more replicas than there are. So the requests are listened to."""
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    asked: list[int] = []
+    async with environment(kafka) as identity, publishing(kafka) as publisher:
+        client = publisher._producer.client
+        send = client.send
+
+        async def listened(node: int, request: Any, **more: Any) -> Any:
+            if isinstance(request, ProduceRequest):
+                asked.append(request.required_acks)
+            return await send(node, request, **more)
+
+        monkeypatch.setattr(client, "send", listened)
+        for _ in range(3):
+            await publisher.publish(identity, record(b"x"))
+    assert asked == [-1] * 3
+
+
+@pytest.mark.clause("OTLP 23a", "OTLP 24b")
+async def test_batches_are_numbered_so_that_the_broker_drops_a_repeat(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap)
+    async with environment(kafka) as identity, publishing(kafka) as publisher:
+        for _ in range(3):
+            await publisher.publish(identity, record(b"x"))
+        found = await _batches(kafka, identity)
+    assert [sequence for _, sequence in found] == [0, 1, 2]
+    assert len({producer for producer, _ in found}) == 1
+    assert found[0][0] >= 0
+
+
+async def _batches(kafka: Kafka, identity: str) -> list[tuple[int, int]]:
+    """Answer the producer's id and the number of each batch of the first partition, as they stand in the log."""
+    client = AIOKafkaClient(bootstrap_servers=kafka.bootstrap)
+    await client.bootstrap()
+    topics = [(topic_of(identity), [(0, 0, 1_000_000)])]
+    answer: Any = await client.send(client.get_random_node(), FetchRequest(500, 1, 1_000_000, 0, topics))
+    await client.close()
+    ((_, ((*_, data),)),) = answer.topics
+    batches = MemoryRecords(data)
+    found: list[tuple[int, int]] = []
+    while batches.has_next():
+        batch: Any = batches.next_batch()
+        found.append((batch.producer_id, batch.base_sequence))
+    return found
 
 
 async def test_topics_are_made_once_and_widened(kafka_bootstrap: str) -> None:

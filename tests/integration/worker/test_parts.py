@@ -5,12 +5,14 @@ from collections.abc import Iterable
 
 import pytest
 from msgspec.structs import replace
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from gateway.protocols import otlp
 from gateway.protocols.parts import Part, Sizes, record_of_part
 from gateway.protocols.sentry.envelope import Envelope, Item
 from gateway.protocols.sentry.split import split
+from gateway.runtime.clock import now_ns
 from schemas.record import Record
 from schemas.signals import Format, Signal
 from tests.integration.worker.world import World, record_of_bytes, span_request
@@ -41,6 +43,28 @@ async def test_parts_that_come_again_are_stored_once(world: World) -> None:
         await world.stored(environment, range(1000))
     seen = await world.sql.fetch("SELECT part FROM ingest_seen WHERE environment = $1 ORDER BY part", environment)
     assert [row[0] for row in seen] == list(range(len(records)))
+
+
+@pytest.mark.clause("OTLP b2", "OTLP 24b")
+async def test_data_points_of_one_metric_that_come_again_are_stored_once(world: World) -> None:
+    environment = await world.environment("production", partitions=2)
+    request = ExportMetricsServiceRequest()
+    points = request.resource_metrics.add().scope_metrics.add().metrics.add(name="m", unit="s").sum.data_points
+    for number in range(1000):
+        points.add(time_unix_nano=now_ns(), as_int=number).attributes.add(key="k").value.string_value = "x" * 20
+    data = request.SerializeToString()
+    verdict = otlp.validate(Signal.METRICS, Format.PROTOBUF, data)
+    _, parts = otlp.split(Signal.METRICS, Format.PROTOBUF, data, verdict, replace(SIZES, record_max_bytes=10_000))
+    records = records_of(replace(record_of_bytes(b""), signal=Signal.METRICS), parts)
+    assert len(records) > 5
+    again = RANDOM.sample(records, len(records))
+    await world.produce(environment, records[:3] + again + records[3:])
+    for partition in (0, 1):
+        await world.produce_numbers(environment, [partition], partition=partition)
+    async with world.worker():
+        await world.stored(environment, [0, 1])  # and so is what stands before
+    stored = await world.sql.fetch("SELECT value_int FROM metric_points WHERE environment = $1", environment)
+    assert sorted(row[0] for row in stored) == list(range(1000))
 
 
 @pytest.mark.clause("Sentry b11")
