@@ -1,6 +1,7 @@
 """The three forms that a request and the answer to it can have: OTLP as protobuf and as JSON, and Sentry's."""
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,12 @@ from tests.acceptance.sending import Answer, send
 
 # google.rpc.Code, as google/rpc/code.proto maps HTTP's statuses to it.
 RPC_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 408: 4, 410: 5, 413: 8, 415: 3, 429: 8, 431: 8, 501: 12, 503: 14}
+
+
+# develop.sentry.dev, Rate Limiting; categories are always named here.
+_RATE_LIMIT = re.compile(
+    r"([1-9][0-9]*):([a-z_]+(?:;[a-z_]+)*):(organization|project|key):([a-z_]+)(?::[a-z_]+(?:;[a-z_]+)*)?"
+)
 
 
 def logs_json(text: str = "hello") -> dict[str, Any]:
@@ -101,6 +108,19 @@ def check_exposed(answer: Answer) -> None:
     assert {"x-axonpush-resolved-environment", "x-axonpush-resolved-via"} <= exposed
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    limits_told(answer)
+
+
+def limits_told(answer: Answer) -> dict[str, tuple[int, str, str]]:
+    """Answer what an answer tells of each limited category: seconds, scope, reason; it must have Sentry's grammar."""
+    found: dict[str, tuple[int, str, str]] = {}
+    header = answer.headers.get("x-sentry-rate-limits")
+    for entry in [] if header is None else header.split(", "):
+        match = _RATE_LIMIT.fullmatch(entry)
+        assert match is not None, entry
+        seconds, categories, scope, reason = match.groups()
+        found |= {category: (int(seconds), scope, reason) for category in categories.split(";")}
+    return found
 
 
 PROTOBUF = Form("protobuf", "application/x-protobuf", "X-API-Key", "", logs_protobuf())

@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.database import wait_until
 from tests.acceptance.sending import Answer, send
 from tests.acceptance.stack import App
-from tests.integration.edge.forms import SENTRY
+from tests.integration.edge.forms import SENTRY, limits_told
 from tests.integration.edge.world import World
 
 # Its time is long past.
@@ -73,22 +73,13 @@ def shop(world: World) -> Shop:
     return Shop(world)
 
 
-def told(answer: Answer) -> dict[str, tuple[int, str, str]]:
-    """Answer what a header tells of each category: seconds, scope, reason."""
-    found: dict[str, tuple[int, str, str]] = {}
-    for entry in answer.headers["x-sentry-rate-limits"].split(", "):
-        seconds, categories, scope, reason = entry.split(":")
-        found |= {category: (int(seconds), scope, reason) for category in categories.split(";")}
-    return found
-
-
 @pytest.mark.clause("Sentry 23a", "Sentry 23b", "Sentry 23c", "Sentry c1")
 def test_a_category_over_its_rate_is_left_out_and_told(shop: Shop) -> None:
     answer = shop.limit(envelope(EVENT), lambda answer: answer.status == 429, categories={"error": {"perMinute": 1}})
     # Everything in it was limited.
     SENTRY.check_error(answer, 429, "error")
-    assert set(told(answer)) == {"error"}
-    seconds, scope, reason = told(answer)["error"]
+    assert set(limits_told(answer)) == {"error"}
+    seconds, scope, reason = limits_told(answer)["error"]
     assert (str(seconds), scope, reason) == (answer.headers["retry-after"], "project", "rate_limited")
     assert 1 <= seconds <= 60
     before = shop.records()
@@ -96,7 +87,7 @@ def test_a_category_over_its_rate_is_left_out_and_told(shop: Shop) -> None:
     event_id = secrets.token_hex(16)
     answer = shop.send(envelope(EVENT, SESSION, event_id=event_id))
     assert (answer.status, answer.json()) == (200, {"id": event_id})
-    assert set(told(answer)) == {"error"}
+    assert set(limits_told(answer)) == {"error"}
     # Nothing was.
     answer = shop.send(envelope(SESSION))
     assert answer.status == 200
@@ -119,7 +110,7 @@ def test_categories_that_are_not_wanted_are_announced_with_every_answer(shop: Sh
     before = shop.records()
     answer = shop.send(envelope(("replay_event", {}), ("replay_recording", {})))
     assert answer.status == 200
-    assert set(told(answer)) == {"replay", "profile"}
+    assert set(limits_told(answer)) == {"replay", "profile"}
     assert shop.records() == before
     assert shop.send(envelope(("replay_event", {}), EVENT)).status == 200
     assert shop.records() == before + 1

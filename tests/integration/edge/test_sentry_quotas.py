@@ -13,32 +13,16 @@ from tests.acceptance.database import wait_until
 from tests.acceptance.sending import Answer, send
 from tests.acceptance.stack import App
 from tests.integration.edge.endpoints import ENDPOINTS, EVENT_ID, Endpoint
-from tests.integration.edge.forms import SENTRY, check_exposed
+from tests.integration.edge.forms import SENTRY, check_exposed, limits_told
 from tests.integration.edge.world import World
 from tests.unit.protocols.test_sentry_categories import ITEMS
 
-# develop.sentry.dev, Rate Limiting; categories are always named here, the namespaces at the end never.
-ENTRY = re.compile(
-    r"(?P<seconds>[1-9][0-9]*):(?P<categories>[a-z_]+(?:;[a-z_]+)*):(?P<scope>organization|project|key):(?P<reason>[a-z_]+)"
-    r"(?::[a-z_]+(?:;[a-z_]+)*)?"
-)
 SLOW = {"requestsPerSecond": 0.001, "burst": 1}
 ONE = {"requests": 1}
 CRASH = ("error", "attachment", "monitor")
 # What a client that knows one name alone has to be told.
 ALSO = {"metric": {"metric", "trace_metric"}}
 EVERY = {name for _, _, categories in ITEMS for name in categories} - {"internal"}
-
-
-def told(answer: Answer) -> dict[str, tuple[int, str, str]]:
-    """Answer what a header tells of each category: seconds, scope, reason; it has the grammar."""
-    found: dict[str, tuple[int, str, str]] = {}
-    for entry in answer.headers["x-sentry-rate-limits"].split(", "):
-        match = ENTRY.fullmatch(entry)
-        assert match is not None, entry
-        for category in match["categories"].split(";"):
-            found[category] = (int(match["seconds"]), match["scope"], match["reason"])
-    return found
 
 
 def envelope(*kinds: str, **headers: Any) -> bytes:
@@ -64,9 +48,7 @@ class Shop(Struct):
         check_exposed(answer)
         if answer.status == 429:
             SENTRY.check_error(answer, 429, "")
-            assert int(answer.headers["retry-after"]) == max(seconds for seconds, _, _ in told(answer).values())
-        elif "x-sentry-rate-limits" in answer.headers:
-            told(answer)
+            assert int(answer.headers["retry-after"]) == max(seconds for seconds, _, _ in limits_told(answer).values())
         return answer
 
     def records(self) -> int:
@@ -141,14 +123,14 @@ def test_each_kind_of_limit_is_told_in_the_grammar_with_its_categories(limited: 
     assert answer.status == (200 if is_unwanted else 429), answer
     if is_unwanted:
         assert answer.json() == {"id": EVENT_ID}
-    found = told(answer)
+    found = limits_told(answer)
     assert set(found) == (set(kind.categories) or EVERY | ALSO["metric"] | {"default"})
     assert {(scope, reason) for _, scope, reason in found.values()} == {(kind.scope, kind.reason)}
     if kind.categories:  # a part of it is left out
         before = limited.shop.records()
         answer = limited.shop.send(envelope("event", "session"))
         assert (answer.status, answer.json()) == (200, {"id": EVENT_ID})
-        assert set(told(answer)) >= {"error"}
+        assert set(limits_told(answer)) >= {"error"}
         assert limited.shop.records() == before + 1
 
 
@@ -212,8 +194,7 @@ def test_each_item_type_is_limited_and_counted_as_its_category(
     beside = strict.send(envelope(kind, "otel_log", **headers))
     assert (alone.status, beside.status) == (429 if is_limited else 200, 200)
     for answer in (alone, beside):
-        found = set(told(answer)) if "x-sentry-rate-limits" in answer.headers else set[str]()
-        assert found == (ALSO.get(categories[0], {categories[0]}) if is_limited else set())
+        assert set(limits_told(answer)) == (ALSO.get(categories[0], {categories[0]}) if is_limited else set())
     # Of a request that is refused as a whole the request is counted.
     assert dropped(strict) - before == Counter(categories[:1] if is_limited else ())
     assert strict.records() == published + (1 if is_limited else 2)
@@ -232,4 +213,4 @@ def test_logs_are_limited_by_their_bytes_too(world: World) -> None:
         return answers[-1].status == 429
 
     wait_until(is_refused, "the limit holds")
-    assert set(told(answers[-1])) == {"log_byte"}
+    assert set(limits_told(answers[-1])) == {"log_byte"}
