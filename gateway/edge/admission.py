@@ -1,63 +1,67 @@
 """How much a process takes on: bytes of requests in hand, counted from the first one read to the last acknowledged."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from typing import Final, Self
 
 from gateway.runtime import metrics
-from schemas.errors import Overloaded
+from gateway.runtime.budget import Budget
+from gateway.runtime.settings import Limits
+
+# Owners beside the environments, which go by their ids: what strangers send to one takes nothing from the others.
+CONTROL_PLANE: Final = "calls to the control plane"
+UNKNOWN: Final = "requests whose environment is not known yet"
 
 
 class Admission:
-    """A budget of bytes; what a request holds is given back however it ends."""
+    """A budget of bytes that environments share; what a request holds is given back however it ends."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._held_bytes = 0
+    def __init__(self, limits: Limits) -> None:
+        self._budget = Budget(limits, of_what="requests in hand")
 
-    @contextmanager
-    def request(self) -> Generator["Hold"]:
-        """Hold bytes for the time of one request."""
-        hold = Hold(self)
-        try:
-            yield hold
-        finally:
-            self.give_back(hold.held_bytes)
-            metrics.IN_FLIGHT_BYTES.set(self._held_bytes)
-
-    def take(self, more_bytes: int) -> None:
-        """Take bytes out of the budget.
-
-        Raises:
-            Overloaded: there are not that many left.
-        """
-        if self._held_bytes + more_bytes > self._max_bytes:
-            raise Overloaded(f"This process has {self._held_bytes} bytes of requests in hand; try again shortly.")
-        self._held_bytes += more_bytes
-
-    def give_back(self, less_bytes: int) -> None:
-        """Put bytes back into the budget."""
-        self._held_bytes -= less_bytes
+    def request(self, owner: str) -> "Hold":
+        """Hold bytes for the time of one request of an environment, by its id, or of another owner."""
+        return Hold(self._budget, owner)
 
 
 class Hold:
-    """What one request holds of the budget."""
+    """What one request holds of the budget, until its block ends."""
 
-    __slots__ = ("_admission", "held_bytes")
+    __slots__ = ("_budget", "_held_bytes", "_owner")
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
-        self.held_bytes = 0
+    def __init__(self, budget: Budget, owner: str) -> None:
+        self._budget = budget
+        self._owner = owner
+        self._held_bytes = 0
+
+    def __enter__(self) -> Self:
+        """Begin with nothing."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give everything back."""
+        self.shrink(self._held_bytes)
+        metrics.IN_FLIGHT_BYTES.set(self._budget.held_bytes)
 
     def grow(self, more_bytes: int) -> None:
         """Hold more bytes.
 
         Raises:
-            Overloaded: the process has too much in hand.
+            Overloaded: the owner's requests, or those of all, hold too much already.
         """
-        self._admission.take(more_bytes)
-        self.held_bytes += more_bytes
+        self._budget.take(self._owner, more_bytes)
+        self._held_bytes += more_bytes
 
     def shrink(self, less_bytes: int) -> None:
         """Hold bytes no more."""
-        self._admission.give_back(less_bytes)
-        self.held_bytes -= less_bytes
+        self._budget.give_back(self._owner, less_bytes)
+        self._held_bytes -= less_bytes
+
+    def pass_to(self, owner: str) -> None:
+        """Hold what is held for another owner, once it is known.
+
+        Raises:
+            Overloaded: that owner's requests hold too much already; this one holds nothing any more.
+        """
+        held_bytes = self._held_bytes
+        self.shrink(held_bytes)
+        self._owner = owner
+        self.grow(held_bytes)

@@ -45,7 +45,7 @@ class Ingest:
             value_max_bytes=settings.kafka.value_max_bytes,
         )
         self.item_limits = ItemLimits(settings.limits)
-        self.admission = Admission(settings.limits.in_flight_max_bytes)
+        self.admission = Admission(settings.limits)
         self._pace = Pace(settings.server.body_timeout_seconds, settings.server.body_min_bytes_per_second)
         self._proxies = Proxies(settings.server.trusted_proxies)
         self._directory = directory

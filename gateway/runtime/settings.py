@@ -74,7 +74,13 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     attributes_max_count: Annotated[int, _says("Attributes of an item past this are dropped and marked.", ge=1)] = 1024
     in_flight_max_bytes: Annotated[
         int, _says("Bytes of requests in hand, decompressed, above which a process answers 503.", ge=1)
-    ] = 256 * MIB
+    ] = 512 * MIB
+    in_flight_environment_percent: Annotated[
+        int,
+        _says(
+            "An environment's requests hold at most this part of what others leave of in_flight_max_bytes.", ge=1, le=99
+        ),
+    ] = 50
     connections_max_count: Annotated[int, _says("Most open connections of a process.", ge=1)] = 10_000
 
 

@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from gateway.runtime.settings import Limits
 from tests.acceptance import node_client
 from tests.acceptance.database import wait_until
 from tests.acceptance.landing import send_logs
@@ -34,7 +35,9 @@ from tests.acceptance.stack import App, Stack
 # The first of them may have to install the packages.
 pytestmark = [pytest.mark.usefixtures("node"), pytest.mark.timeout(400)]
 
-_IN_FLIGHT_MAX_BYTES = 1 << 20
+_IN_FLIGHT_MAX_BYTES = 2 << 20
+# What one environment may hold of them where it is alone.
+_SHARE_BYTES = _IN_FLIGHT_MAX_BYTES * Limits().in_flight_environment_percent // 100
 # Each client sends one request for each signal.
 _SIGNALS_COUNT = 3
 # Of a process. The exporters are told to wait for two seconds; ten would be more than they wait.
@@ -147,12 +150,12 @@ def stored(stack: Stack, app: App, *, distinct: bool) -> tuple[int, ...]:
 
 @contextmanager
 def overloaded(url: str, key: str) -> Generator[None]:
-    """Hold nearly all bytes that an edge takes on, by a request that never ends."""
+    """Hold nearly all bytes that an edge takes on of an environment, by a request that never ends."""
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port), timeout=30) as held:
         head = f"POST /v1/logs HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
-        held.sendall(f"{head}Content-Length: {_IN_FLIGHT_MAX_BYTES}\r\n\r\n".encode())
-        held.sendall(b" " * (_IN_FLIGHT_MAX_BYTES - 64))
+        held.sendall(f"{head}Content-Length: {_SHARE_BYTES}\r\n\r\n".encode())
+        held.sendall(b" " * (_SHARE_BYTES - 64))
         yield
 
 

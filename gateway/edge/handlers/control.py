@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from gateway.edge.admission import CONTROL_PLANE
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
 from gateway.identity.credentials import control_key
@@ -35,7 +36,7 @@ async def answer(ingest: Ingest, calls: Calls, exchange: Exchange) -> Reply:
     """
     request = exchange.request
     key = control_key(request.headers)
-    with ingest.admission.request() as hold:
+    with ingest.admission.request(CONTROL_PLANE) as hold:
         body = await ingest.read(exchange, hold)
         return await calls(
             request.method,

@@ -37,7 +37,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         raise UnsupportedMedia("Content-Type must be application/x-protobuf or application/json.")
     is_of_sentry = "channel" in exchange.found.parameters
     codec = codec_of(", ".join(request.headers.getall("Content-Encoding", ())), lenient=is_of_sentry)
-    with ingest.admission.request() as hold:
+    with ingest.admission.request(resolution.environment_id) as hold:
         body = await ingest.read(exchange, hold)
         data = ingest.inflate(body, codec, hold, max_bytes=ingest.limits.otlp_inflated_max_bytes)
         verdict = otlp.validate(signal, payload_format, data, ingest.limits)

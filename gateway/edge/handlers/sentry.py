@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, structs
 
-from gateway.edge.admission import Hold
+from gateway.edge.admission import UNKNOWN, Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.handlers.sentry_publishing import publish
 from gateway.edge.handlers.sentry_taking import Taken, take
@@ -56,7 +56,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         GatewayError: see `refuse`.
     """
     endpoint = _endpoint_of(exchange)
-    with ingest.admission.request() as hold:
+    with ingest.admission.request(UNKNOWN) as hold:
         taken = await take(ingest, exchange, hold, is_envelope=endpoint.to_envelope is None)
         parsed = _parsed(ingest, exchange, hold, endpoint, taken)
         resolution = exchange.resolution

@@ -42,7 +42,7 @@ async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: b
     key = sentry_key(request.headers, request.query, parameters.get("key"))
     if not is_envelope:
         key = with_dsn(key, None)
-    limit = None if key is None else await _resolve(ingest, exchange, key, channel, is_envelope=is_envelope)
+    limit = None if key is None else await _resolve(ingest, exchange, hold, key, channel, is_envelope=is_envelope)
     codec = codec_of(", ".join(request.headers.getall("Content-Encoding", ())), lenient=True)
     reading = ingest.reading(exchange, hold)
     if key is None:
@@ -50,7 +50,7 @@ async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: b
         await reading.until(beginning.is_enough)
         dsn = _dsn_of(beginning.data, channel)
         key = with_dsn(None, dsn and dsn.key)
-        limit = await _resolve(ingest, exchange, key, channel or (dsn and dsn.project), is_envelope=True)
+        limit = await _resolve(ingest, exchange, hold, key, channel or (dsn and dsn.project), is_envelope=True)
     body, limit = await _read(ingest, exchange, reading, limit, is_envelope=is_envelope)
     data = _inflated(ingest, body, codec, hold, limit)
     if is_envelope:
@@ -60,17 +60,20 @@ async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: b
 
 
 async def _resolve(
-    ingest: Ingest, exchange: Exchange, key: str, channel: str | None, *, is_envelope: bool
+    ingest: Ingest, exchange: Exchange, hold: Hold, key: str, channel: str | None, *, is_envelope: bool
 ) -> RateLimited | None:
     """Find out where a request belongs; a limit that it is over is answered where it may bring a client report."""
+    limit = None
     try:
         await ingest.resolve(exchange, key, channel, Signal.SENTRY)
-    except RateLimited as limit:
+    except RateLimited as found:
         announced_bytes = exchange.request.content_length or 0
         if not is_envelope or announced_bytes > ingest.limits.event_max_bytes:
             raise
-        return limit
-    return None
+        limit = found
+    assert exchange.resolution is not None
+    hold.pass_to(exchange.resolution.environment_id)
+    return limit
 
 
 async def _read(

@@ -3,10 +3,11 @@
 import gzip
 import http.client
 import json
+import secrets
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,7 +27,9 @@ LARGE_BODY_MAX_BYTES = 70_000
 OTLP_INFLATED_MAX_BYTES = 100_000
 ENVELOPE_INFLATED_MAX_BYTES = 200_000
 EVENT_MAX_BYTES = 20_000
-IN_FLIGHT_MAX_BYTES = 250_000
+IN_FLIGHT_MAX_BYTES = 420_000
+# What one environment may hold of them where it is alone.
+SHARE_BYTES = IN_FLIGHT_MAX_BYTES * Limits().in_flight_environment_percent // 100
 CONNECTIONS_MAX_COUNT = 12
 TIMEOUT_SECONDS = 1
 MIN_BYTES_PER_SECOND = 4000
@@ -66,7 +69,7 @@ def padded(form: Form, size_bytes: int) -> bytes:
     """Write a request of exactly this size."""
     if form is JSON:
         return form.payload + b" " * (size_bytes - len(form.payload))
-    if form is SENTRY:
+    if form.is_sentry:
         item = b'\n{"type":"attachment","length":0000000}\n'
         room = size_bytes - len(form.payload) - len(item)
         return form.payload + item.replace(b"0000000", b"%7d" % room) + b"x" * room
@@ -316,23 +319,91 @@ def test_open_connections(strict: Strict) -> None:
     wait_until(lambda: is_served(strict.url), "closed connections make room", 5)
 
 
-@pytest.mark.clause("OTLP 17a")
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
-def test_bytes_in_hand(strict: Strict, form: Form) -> None:
+class Sender(Struct, frozen=True):
+    """Somebody who sends requests of one kind, and the form in which they are answered."""
+
+    form: Form
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def half_send(self, url: str, stack: ExitStack) -> None:
+        """Send a request but for its last byte, which the connection owes until the stack ends."""
+        connection = stack.enter_context(Connection(url))
+        connection.http.putrequest("POST", self.path)
+        for name, value in {**self.headers, "Content-Length": str(len(self.body))}.items():
+            connection.http.putheader(name, value)
+        connection.http.endheaders(self.body[:-1])
+
+    def send(self, url: str) -> Answer:
+        """Send a whole request."""
+        return send(url + self.path, headers=self.headers, body=self.body)
+
+
+def sender(strict: Strict, form: Form, *, is_tunnel: bool = False) -> Sender:
+    """Send as the app's key; through a tunnel the key stands only in the body, and the environment is known late."""
+    headers = {} if is_tunnel else form.headers(strict.key)
+    if is_tunnel:
+        form = structs.replace(form, payload=envelope(dsn=strict.app.dsn(strict.key)))
+    return Sender(form, form.path(strict.app.channel), headers, padded(form, BODY_MAX_BYTES))
+
+
+@contextmanager
+def holding(strict: Strict, holder: Sender) -> Generator[None]:
+    """Hold so much by requests that never end that one more is too much."""
     with ExitStack() as stack:
-        held_bytes = 0
-        while held_bytes + BODY_MAX_BYTES - 1 <= IN_FLIGHT_MAX_BYTES:
-            connection = stack.enter_context(Connection(strict.url))
-            connection.http.putrequest("POST", form.path(strict.app.channel))
-            for name, value in form.headers(strict.key).items():
-                connection.http.putheader(name, value)
-            connection.http.putheader("Content-Length", str(BODY_MAX_BYTES))
-            connection.http.endheaders(padded(form, BODY_MAX_BYTES)[:-1])
-            held_bytes += BODY_MAX_BYTES - 1
-        too_much = padded(form, IN_FLIGHT_MAX_BYTES - held_bytes + 1000)
-        answer = form.send(strict.url, strict.key, strict.app.channel, body=too_much)
-        form.check_error(answer, 503, "in hand")
+        for _ in range(SHARE_BYTES // BODY_MAX_BYTES):
+            holder.half_send(strict.url, stack)
+        wait_until(lambda: holder.send(strict.url).status == 503, "all that one may hold is held", 5)
+        yield
+
+
+def others(strict: Strict) -> list[Strict]:
+    """Answer another app's environment, and another of the same app."""
+    other = strict.app.control.app()
+    slug = f"t{secrets.token_hex(6)}"
+    strict.app.environment(slug)
+    return [Strict(strict.url, other, other.key()), Strict(strict.url, strict.app, strict.app.key(slug))]
+
+
+@pytest.mark.clause("OTLP 17a", "Sentry d4")
+@pytest.mark.parametrize(("form", "is_tunnel"), [*((form, False) for form in FORMS), (SENTRY, True)])
+def test_bytes_in_hand_of_one_environment_are_bounded_and_refuse_no_other(
+    strict: Strict, form: Form, *, is_tunnel: bool
+) -> None:
+    holder = sender(strict, form, is_tunnel=is_tunnel)
+    with holding(strict, holder):
+        answer = holder.send(strict.url)
+        form.check_error(answer, 503, f"in hand, {SHARE_BYTES // BODY_MAX_BYTES * (BODY_MAX_BYTES - 1)} of them of")
         assert answer.headers["retry-after"] == "1"
         assert answer.headers["x-axonpush-resolved-environment"] == "production"
-    answer = form.send(strict.url, strict.key, strict.app.channel, body=too_much)
-    assert answer.status == 200, answer
+        for other in others(strict):
+            for each in FORMS:
+                answer = each.send(strict.url, other.key, other.app.channel, body=padded(each, BODY_MAX_BYTES))
+                assert answer.status == 200, (each, answer)
+    wait_until(lambda: holder.send(strict.url).status == 200, "what was held is given back", 5)
+
+
+@pytest.mark.clause("Sentry d4")
+def test_bytes_that_strangers_send_to_the_control_plane_refuse_no_environment(strict: Strict) -> None:
+    headers = {"Authorization": "Bearer mk_stranger", "Content-Type": "application/json"}
+    with holding(strict, Sender(JSON, "/apps", headers, b" " * BODY_MAX_BYTES)):
+        for form in FORMS:
+            answer = sender(strict, form).send(strict.url)
+            assert answer.status == 200, answer
+            if form.is_sentry:
+                answer = sender(strict, form, is_tunnel=True).send(strict.url)
+                assert answer.status == 200, answer
+
+
+@pytest.mark.clause("Sentry d4")
+def test_the_defaults_of_bytes_in_hand() -> None:
+    limits = Limits()
+    share_bytes = limits.in_flight_max_bytes * limits.in_flight_environment_percent // 100
+    # A crash dump in hand is held as it was sent, and as the envelope that is made of it.
+    assert share_bytes >= 2 * limits.large_body_max_bytes
+    # Several environments that hold all they may leave room for ordinary requests of another.
+    left_bytes = limits.in_flight_max_bytes
+    for _ in range(8):
+        left_bytes -= left_bytes * limits.in_flight_environment_percent // 100
+    assert left_bytes * limits.in_flight_environment_percent // 100 >= limits.event_max_bytes
