@@ -52,7 +52,7 @@ async def run_edge(settings: Settings, sock: socket.socket, *, on_ready: Callabl
     peppers = parse_peppers(settings.directory.peppers)
     source = PostgresSource(settings.database, credentials_max_count=settings.directory.credentials_max_count)
     directory = Directory(source, settings.directory, peppers, now_ns)
-    publisher = KafkaPublisher(settings.kafka, in_flight_max_bytes=settings.limits.in_flight_max_bytes)
+    publisher = KafkaPublisher(settings.kafka, settings.limits)
     async with contextlib.AsyncExitStack() as stack:
         await publisher.start()
         stack.push_async_callback(publisher.close)

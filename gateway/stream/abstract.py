@@ -15,7 +15,7 @@ class Publisher(Protocol):
         Raises:
             StreamUnavailable: no acknowledgement in time, or the topic does not exist; the record may or may not
                 arrive later, and the caller must not be told that it was accepted.
-            Overloaded: too many bytes are waiting for an acknowledgement already.
+            Overloaded: too many bytes are waiting for an acknowledgement already, of the environment or of all.
             PayloadTooLarge: the record is larger than a topic takes.
         """
         ...

@@ -10,9 +10,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from gateway.runtime import metrics
+from gateway.runtime.budget import Budget
 from gateway.runtime.kafka_options import kafka_options
-from gateway.runtime.settings import Kafka
-from schemas.errors import Overloaded, PayloadTooLarge, StreamUnavailable
+from gateway.runtime.settings import Kafka, Limits
+from schemas.errors import PayloadTooLarge, StreamUnavailable
 from schemas.record import Record, headers_of
 from schemas.topics import topic_of
 
@@ -54,13 +55,12 @@ class KafkaPublisher:
     """`Publisher` over one idempotent aiokafka producer with acks=all.
 
     Batches are built here and not by the client: one acknowledgement wakes all requests of a batch, a batch goes to one
-    partition chosen in turn, and bytes in hand are bounded (the client itself bounds nothing).
+    partition chosen in turn, and bytes in hand are bounded, those of each topic too (the client itself bounds nothing).
     """
 
-    def __init__(self, kafka: Kafka, *, in_flight_max_bytes: int) -> None:
+    def __init__(self, kafka: Kafka, limits: Limits) -> None:
         self._kafka = kafka
-        self._in_flight_max_bytes = in_flight_max_bytes
-        self._in_flight_bytes = 0
+        self._in_flight = Budget(limits, of_what="records that wait for Kafka")
         self._producer: Producer = None
         self._open: dict[str, _Batch] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -118,9 +118,8 @@ class KafkaPublisher:
         """See `Publisher.publish`."""
         self.check_size(record)
         size_bytes = len(record.value) + _RECORD_OVERHEAD_BYTES
-        if self._in_flight_bytes + size_bytes > self._in_flight_max_bytes:
-            raise Overloaded("Too many bytes wait for Kafka; try again shortly.")
         topic = topic_of(environment_id)
+        self._in_flight.take(topic, size_bytes)
         batch = self._open.get(topic)
         if batch is not None and batch.bytes + size_bytes > self._kafka.batch_max_bytes:
             self._flush(topic)
@@ -133,7 +132,6 @@ class KafkaPublisher:
         batch.waiters.append(waiter)
         batch.records.append((record.received_ns // _NS_PER_MS, record.value, headers_of(record)))
         batch.bytes += size_bytes
-        self._in_flight_bytes += size_bytes
         await waiter
 
     def _flush(self, topic: str) -> None:
@@ -165,7 +163,7 @@ class KafkaPublisher:
             _log.warning("A batch of %d records was refused: %r", len(batch.records), failure)
             error = StreamUnavailable(f"Kafka refused the records: {type(failure).__name__}.")
         finally:
-            self._in_flight_bytes -= batch.bytes
+            self._in_flight.give_back(topic, batch.bytes)
             if error is not None:
                 metrics.PUBLISH_FAILURES.inc()
             batch.settle(error)

@@ -19,7 +19,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from gateway.runtime.clock import now_ns
 from gateway.runtime.ids import new_ingest_id, new_ulid
-from gateway.runtime.settings import Kafka
+from gateway.runtime.settings import Kafka, Limits
 from gateway.stream.kafka import KafkaPublisher
 from gateway.stream.topics import KafkaTopics
 from schemas.errors import Overloaded, PayloadTooLarge, StreamUnavailable
@@ -28,7 +28,7 @@ from schemas.signals import Encoding, Format, Signal
 from schemas.topics import topic_of
 
 TOO_LARGE = b"x" * 20_000
-IN_FLIGHT_MAX_BYTES = 64 * 1024 * 1024
+LIMITS = Limits()
 
 
 def record(value: bytes) -> Record:
@@ -47,8 +47,8 @@ def record(value: bytes) -> Record:
 
 
 @contextlib.asynccontextmanager
-async def publishing(kafka: Kafka) -> AsyncGenerator[KafkaPublisher]:
-    publisher = KafkaPublisher(kafka, in_flight_max_bytes=IN_FLIGHT_MAX_BYTES)
+async def publishing(kafka: Kafka, limits: Limits = LIMITS) -> AsyncGenerator[KafkaPublisher]:
+    publisher = KafkaPublisher(kafka, limits)
     await publisher.start()
     try:
         yield publisher
@@ -100,16 +100,32 @@ async def test_the_largest_record_arrives_and_a_larger_one_is_named(kafka_bootst
 
 async def test_bytes_in_flight_are_bounded(kafka_bootstrap: str) -> None:
     kafka = Kafka(bootstrap=kafka_bootstrap)
-    async with environment(kafka) as identity:
-        publisher = KafkaPublisher(kafka, in_flight_max_bytes=1000)
-        await publisher.start()
+    async with environment(kafka) as identity, publishing(kafka, Limits(in_flight_max_bytes=2000)) as publisher:
         first = asyncio.create_task(publisher.publish(identity, record(b"x" * 400)))
         await asyncio.sleep(0)
-        with pytest.raises(Overloaded):
+        with pytest.raises(Overloaded, match=f"912 bytes of records that wait for Kafka, 912 of them of .*{identity};"):
             await publisher.publish(identity, record(b"x" * 400))
         await first
         await publisher.publish(identity, record(b"x" * 400))
-        await publisher.close()
+
+
+@pytest.mark.clause("Sentry d4")
+async def test_what_waits_for_one_environments_topic_refuses_no_other(kafka_bootstrap: str) -> None:
+    kafka = Kafka(bootstrap=kafka_bootstrap, publish_timeout_seconds=2)
+    stuck = new_ulid(now_ns())  # there is no such topic: its records wait until their time is over
+    async with environment(kafka) as identity, publishing(kafka, Limits(in_flight_max_bytes=20_000)) as publisher:
+        sent = [asyncio.create_task(publisher.publish(stuck, record(b"x" * 400))) for _ in range(20)]
+        await asyncio.sleep(0)
+        refused = [task.exception() for task in sent if task.done()]
+        waiting = [task for task in sent if not task.done()]
+        assert {type(error) for error in refused} == {Overloaded}
+        assert len(waiting) == 10_000 // 912
+        for size_bytes in (1, 400, 4000):
+            await publisher.publish(identity, record(b"y" * size_bytes))
+        assert not any(task.done() for task in waiting)
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(error) for error in told} == {StreamUnavailable}
+        assert publisher._in_flight.held_bytes == 0
 
 
 async def test_a_topic_that_is_not_there_is_unavailable_in_time(kafka_bootstrap: str) -> None:
@@ -140,7 +156,7 @@ async def test_a_topic_that_is_gone_is_asked_for_no_more(
 async def test_a_broker_that_is_not_there_is_named() -> None:
     kafka = Kafka(bootstrap="127.0.0.1:1", publish_timeout_seconds=1)
     with pytest.raises(StreamUnavailable, match=r"127\.0\.0\.1:1"):
-        await KafkaPublisher(kafka, in_flight_max_bytes=1).start()
+        await KafkaPublisher(kafka, LIMITS).start()
 
 
 async def test_after_a_final_failure_the_partition_goes_on(kafka_bootstrap: str) -> None:

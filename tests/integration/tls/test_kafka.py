@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from gateway.runtime.settings import Kafka
+from gateway.runtime.settings import Kafka, Limits
 from gateway.stream.kafka import KafkaPublisher
 from schemas.errors import StreamUnavailable
 from tests.integration.tls.broker import MECHANISMS, PASSWORD, USER, Listeners
@@ -45,7 +45,7 @@ def sasl(listeners: Listeners, files: Certificates, mechanism: str) -> Kafka:
 
 
 async def connect(kafka: Kafka) -> None:
-    publisher = KafkaPublisher(kafka, in_flight_max_bytes=1)
+    publisher = KafkaPublisher(kafka, Limits())
     await publisher.start()
     try:
         await publisher.check()
