@@ -5,6 +5,7 @@ from typing import Final, Self
 from gateway.runtime import metrics
 from gateway.runtime.budget import Budget
 from gateway.runtime.settings import Limits
+from schemas.errors import PayloadTooLarge
 
 # Owners beside the environments, which go by their ids: what strangers send to one takes nothing from the others.
 CONTROL_PLANE: Final = "calls to the control plane"
@@ -45,8 +46,12 @@ class Hold:
         """Hold more bytes.
 
         Raises:
+            PayloadTooLarge: it is more than an owner may ever hold, so that trying again would not help.
             Overloaded: the owner's requests, or those of all, hold too much already.
         """
+        max_bytes = self._budget.share_max_bytes
+        if self._held_bytes + more_bytes > max_bytes:
+            raise PayloadTooLarge(f"The request takes more than {max_bytes} bytes in hand, as sent and decompressed.")
         self._budget.take(self._owner, more_bytes)
         self._held_bytes += more_bytes
 

@@ -11,13 +11,14 @@ class Budget:
     that takes all it can has 1/2 of the whole, the second 1/4, the third 1/8, and as much as the last one has is free
     for whoever comes next: of 512 MiB eight such owners leave 2 MiB, and a ninth may take 1 MiB of them. Fixed shares
     of a half are gone with two owners, and a part kept for small requests with many small ones of a single owner. The
-    price is that an owner that is alone is refused while bytes are free.
+    price is that an owner that is alone is refused while bytes are free: at `share_max_bytes`.
     """
 
     def __init__(self, limits: Limits, *, of_what: str) -> None:
         self.held_bytes = 0
         self._max_bytes = limits.in_flight_max_bytes
         self._share_percent = limits.in_flight_environment_percent
+        self.share_max_bytes = self._max_bytes * self._share_percent // 100
         self._of_what = of_what
         self._held_by_owner: dict[str, int] = {}
 

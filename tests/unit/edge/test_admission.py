@@ -4,7 +4,7 @@ import pytest
 
 from gateway.edge.admission import UNKNOWN, Admission
 from gateway.runtime.settings import Limits
-from schemas.errors import Overloaded
+from schemas.errors import Overloaded, PayloadTooLarge
 
 LIMITS = Limits(in_flight_max_bytes=20, in_flight_environment_percent=50)
 
@@ -31,6 +31,15 @@ def _fail_holding(admission: Admission, size_bytes: int) -> None:
     with admission.request("a") as hold:
         hold.grow(size_bytes)
         raise RuntimeError
+
+
+def test_a_request_that_would_never_fit_is_not_told_to_try_again() -> None:
+    admission = Admission(LIMITS)
+    with admission.request("a") as busy, admission.request("a") as hold:
+        busy.grow(5)
+        hold.grow(5)
+        with pytest.raises(PayloadTooLarge, match="more than 10 bytes in hand"):
+            hold.grow(6)
 
 
 def test_what_is_held_counts_for_the_environment_once_it_is_known() -> None:
