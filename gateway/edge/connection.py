@@ -7,7 +7,8 @@ import random
 from typing import Any
 
 from aiohttp import StreamReader, web
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpProcessingError, RawRequestMessage
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.edge import http2
@@ -15,12 +16,14 @@ from gateway.edge.exchange import CROSS_ORIGIN, SERVER_NAME
 from gateway.protocols.replies import anyones_error
 from gateway.runtime import metrics
 from gateway.runtime.settings import Limits, Server
-from schemas.errors import GatewayError, Malformed
+from schemas.errors import GatewayError, HeadTooLarge, Malformed
 
 _log = logging.getLogger(__name__)
 
 # How long HTTP/2 is answered before the connection ends.
 _REFUSAL_SECONDS = 2.0
+# aiohttp has no class of its own for it.
+_TOO_MANY_HEADERS = "Too many headers"
 # What hangs after all patience is cancelled, which takes no time unless it resists.
 _CANCEL_SECONDS = 0.1
 # Connections that were opened together, as after a restart, must not all end together.
@@ -97,7 +100,7 @@ class Connection(RequestHandler):
             _log.error("A request failed.", exc_info=exc)
             error = GatewayError("An error of ours; it has been logged.")
         else:
-            error = Malformed("The request's head cannot be read: it is no HTTP/1.1, or larger than is taken.")
+            error = self._edge.head_error(exc)
         reply = anyones_error(error)
         headers = {**dict(reply.headers), **CROSS_ORIGIN, "Server": SERVER_NAME}
         response = web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.body)
@@ -151,6 +154,7 @@ class HttpServer(web.Server):
         self.open_connections: set[Connection] = set()
         self.has_none = asyncio.Event()
         self.connections_max_count = limits.connections_max_count
+        self._limits = limits
         self.header_timeout_seconds = server.header_timeout_seconds
         self.connection_max_age_seconds = server.connection_max_age_seconds
         self.public_url = server.public_url.rstrip("/")
@@ -164,6 +168,18 @@ class HttpServer(web.Server):
             "max_headers": limits.headers_max_count,
             "read_bufsize": 256 * 1024,
         }
+
+    def head_error(self, cause: BaseException | None) -> GatewayError:
+        """Say why the beginning of a request cannot be read."""
+        match cause:
+            case LineTooLong():
+                return HeadTooLarge(f"A line of the request's head is longer than {self._limits.line_max_bytes} bytes.")
+            case HttpProcessingError(message=text) if text.startswith(_TOO_MANY_HEADERS):
+                return HeadTooLarge(f"The request has more than {self._limits.headers_max_count} header lines.")
+            case _:
+                return Malformed(
+                    "The request cannot be read: it is no HTTP/1.1, or a header or chunk of it is malformed."
+                )
 
     def __call__(self) -> RequestHandler:
         """Make the protocol of a new connection."""
