@@ -1,6 +1,7 @@
 """What spans, logs and metric points have in common: the columns of their record, resource and scope."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from schemas.record import Record
 from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
 INT2_MAX = 2**15 - 1
+TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 _SOURCE = sized(b"otlp")
 _ENVIRONMENT_ATTRIBUTES = ("deployment.environment.name", "deployment.environment")
 
@@ -84,6 +86,21 @@ def clamped(column: str, value: int, encoder: Encoder, *, low: int = 0, high: in
     if nearest != value:
         encoder.notes.append(column)
     return nearest
+
+
+def ids(column: str, size_bytes: int, encoder: Encoder) -> Callable[[bytes], bytes]:
+    """Answer what writes an id that an item may lack; what is no id is null, and named unless it is merely zero."""
+    zero = bytes(size_bytes)
+    length = sized(zero)[:-size_bytes]
+
+    def write(value: bytes) -> bytes:
+        if len(value) == size_bytes and value != zero:
+            return length + value
+        if any(value):
+            encoder.notes.append(column)
+        return NULL
+
+    return write
 
 
 def _text_of(value: Any) -> str:  # noqa: ANN401 (any JSON value)

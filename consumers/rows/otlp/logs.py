@@ -2,14 +2,13 @@
 
 import struct
 
-from consumers.rows.binary import EPOCH_2000_US, INT8_MAX, NULL, int8, jsonb, sized
+from consumers.rows.binary import EPOCH_2000_US, INT8_MAX, NULL, int8, jsonb
 from consumers.rows.encoder import Encoder
-from consumers.rows.otlp.common import INT2_MAX, Prefix, clamped
+from consumers.rows.otlp.common import INT2_MAX, SPAN_ID_BYTES, TRACE_ID_BYTES, Prefix, clamped, ids
 from consumers.rows.otlp.wire import LogRecord, LogsRequest
 from consumers.rows.tables import Rows
 from schemas.record import Record
 
-_TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 # ts, severity_number, flags and dropped_attributes_count, each after its length.
 _FIXED = struct.Struct(">iq ih iq iq").pack
 
@@ -37,6 +36,8 @@ class _Packer:
     def __init__(self, encoder: Encoder, received_ns: int) -> None:
         self._encoder = encoder
         self._received_ns = received_ns
+        self._trace_id = ids("trace_id", TRACE_ID_BYTES, encoder)
+        self._span_id = ids("span_id", SPAN_ID_BYTES, encoder)
         self._severities = encoder.texts("severity_text")
         self._event_names = encoder.texts("event_name")
 
@@ -57,8 +58,8 @@ class _Packer:
                 _FIXED(8, ts_us, 2, severity, 8, log.flags, 8, dropped),
                 int8(time_ns) if time_ns else NULL,
                 int8(observed_ns) if observed_ns else NULL,
-                self._id("trace_id", log.trace_id, _TRACE_ID_BYTES),
-                self._id("span_id", log.span_id, _SPAN_ID_BYTES),
+                self._trace_id(log.trace_id),
+                self._span_id(log.span_id),
                 self._severities[log.severity_text],
                 self._event_names[log.event_name],
                 encoder.bodies[log.body],
@@ -66,11 +67,3 @@ class _Packer:
                 encoder.truncated(),
             )
         )
-
-    def _id(self, column: str, value: bytes, size_bytes: int) -> bytes:
-        """Write an id; one that is no id is null, and named unless it is merely zero."""
-        if len(value) == size_bytes and any(value):
-            return sized(value)
-        if any(value):
-            self._encoder.notes.append(column)
-        return NULL

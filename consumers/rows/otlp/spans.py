@@ -7,14 +7,13 @@ import orjson
 from consumers.rows.binary import EPOCH_2000_US, INT8_MAX, NULL, jsonb, sized
 from consumers.rows.encoder import Encoder
 from consumers.rows.otlp import gen_ai
-from consumers.rows.otlp.common import INT2_MAX, Prefix, clamped
+from consumers.rows.otlp.common import INT2_MAX, SPAN_ID_BYTES, TRACE_ID_BYTES, Prefix, clamped, ids
 from consumers.rows.otlp.wire import Event, Link, Span, TracesRequest
 from consumers.rows.tables import Rows
 from schemas.errors import PoisonRecord
 from schemas.record import Record
 
 INTERNAL = 1
-_TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
 _SPAN_ID_LENGTH = b"\0\0\0\x08"
 _TRACE_ID_LENGTH = b"\0\0\0\x10"
 # kind, start_ns, start_ts, duration_ns, status_code, flags and three dropped counts, each after its length.
@@ -47,6 +46,7 @@ class _Packer:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
+        self._parent = ids("parent_span_id", SPAN_ID_BYTES, encoder)
         self._names = encoder.texts("name", empty=sized(b""))
         self._states = encoder.texts("trace_state")
         self._messages = encoder.texts("status_message")
@@ -56,13 +56,12 @@ class _Packer:
         encoder = self._encoder
         attributes, dropped = encoder.attributes(span.attributes, span.dropped_attributes_count)
         status = span.status
-        parent = span.parent_span_id
         events = span.events
         links = span.links
         columns = (
             _ids(span),
             _numbers(span, status.code, dropped, encoder),
-            _SPAN_ID_LENGTH + parent if len(parent) == _SPAN_ID_BYTES else NULL,
+            self._parent(span.parent_span_id),
             self._states[span.trace_state],
             self._names[span.name],
             self._messages[status.message],
@@ -117,7 +116,7 @@ def _ids(span: Span) -> bytes:
     """
     trace_id = span.trace_id
     span_id = span.span_id
-    if len(trace_id) != _TRACE_ID_BYTES or len(span_id) != _SPAN_ID_BYTES:
+    if len(trace_id) != TRACE_ID_BYTES or len(span_id) != SPAN_ID_BYTES:
         msg = f"A span has a trace id of {len(trace_id)} and a span id of {len(span_id)} bytes, not of 16 and 8."
         raise PoisonRecord(msg, reason="span_ids")
     return _TRACE_ID_LENGTH + trace_id + _SPAN_ID_LENGTH + span_id

@@ -49,6 +49,16 @@ async def test_spans_of_several_requests_and_days_are_one_tree(reader: Reader, a
     assert lines(await read(reader, trace_id, org=FOREIGN_ORG)) == []
 
 
+@pytest.mark.clause("OTLP d7")
+async def test_a_parent_of_zeros_is_none_and_its_span_the_root(reader: Reader, archive: Archive) -> None:
+    trace_id = b"5" * 16
+    root = span(trace_id=trace_id, span_id=b"root".ljust(8), name="root", parent_span_id=bytes(8))
+    await archive.store(SHOP, otlp(Signal.TRACES, traces(root, part(trace_id, "leaf", "root"))))
+    found = await read(reader, trace_id)
+    assert lines(found) == ["root", ".leaf"]
+    assert found["spans"][0]["span"]["parentSpanId"] is None
+
+
 async def test_a_trace_is_masked_as_events_are(reader: Reader, archive: Archive) -> None:
     trace_id = b"3" * 16
     sent = part(trace_id, "pay", attributes={"who": SECRET})

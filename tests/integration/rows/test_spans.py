@@ -113,6 +113,22 @@ async def test_a_span_is_stored_whole(leaf: Leaf) -> None:
 
 # What is sent, the limits, the columns as they are stored, and what `truncated` names.
 CHANGED: list[tuple[str, dict[str, Any], Limits, dict[str, Any], list[str]]] = [
+    ("a parent of zeros is none", {"parent_span_id": bytes(8)}, Limits(), {"parent_span_id": None}, []),
+    ("zeros of another length", {"parent_span_id": bytes(3)}, Limits(), {"parent_span_id": None}, []),
+    (
+        "a parent that is too short",
+        {"parent_span_id": b"abc"},
+        Limits(),
+        {"parent_span_id": None},
+        ["parent_span_id"],
+    ),
+    (
+        "a parent that is too long",
+        {"parent_span_id": b"t" * 16},
+        Limits(),
+        {"parent_span_id": None},
+        ["parent_span_id"],
+    ),
     ("no kind is internal", {"kind": 0}, Limits(), {"kind": Span.SPAN_KIND_INTERNAL}, []),
     (
         "1970",
