@@ -83,8 +83,8 @@ class Preparer:
                 pause_at = loop.time() + _SLICE_SECONDS
         for leaf, accumulated in rows.items():
             work.copies.update({(table, leaf): tuples for table, tuples in accumulated.copy.items()})
-            for resource_id, text in accumulated.resources.items():
-                work.resources[leaf.environment, resource_id] = text
+            for resource_id, resource in accumulated.resources.items():
+                work.resources[leaf.environment, resource_id] = resource
         return work
 
     async def _place(self, work: Work, taken: Slice, entry: Entry) -> _Item | None:

@@ -87,7 +87,13 @@ class _Telemetry(_Event, frozen=True, kw_only=True):
     event_environment: str | None
     scope_name: str | None
     scope_version: str | None
+    scope_attributes: Raw | None
+    scope_dropped_attributes_count: int
+    scope_schema_url: str | None
     resource: Raw | None
+    resource_dropped_attributes_count: int
+    resource_schema_url: str | None
+    resource_entity_refs: Raw | None
     attributes: Raw | None
     truncated: list[str] | None
 
@@ -153,6 +159,7 @@ class MetricEvent(_Telemetry, frozen=True, kw_only=True, tag="metric"):
     type: str
     unit: str | None
     description: str | None
+    metadata: Raw | None
     temporality: int | None
     monotonic: bool | None
     value_double: float | None
@@ -160,6 +167,7 @@ class MetricEvent(_Telemetry, frozen=True, kw_only=True, tag="metric"):
     histogram: Raw | None
     exemplars: Raw | None
     flags: int
+    dropped_attributes_count: int
 
 
 class ErrorEvent(_Event, frozen=True, kw_only=True, tag="error"):

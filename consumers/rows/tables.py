@@ -1,6 +1,7 @@
 """The tables that rows go to: their columns in COPY order, and the accumulator of a batch."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -10,7 +11,10 @@ from consumers.rows.encoder import Encoder
 # Without `environment`: the leaf's default fills it. What is the same for all items of a scope comes first, so that it
 # is written once for all of them.
 _RECORD = ("channel", "received_at", "ingest_id")
-_SCOPE = (*_RECORD, "source", "service_name", "resource_id", "event_environment", "scope_name", "scope_version")
+_SCOPE = (
+    *(*_RECORD, "source", "service_name", "resource_id", "event_environment", "scope_name", "scope_version"),
+    *("scope_attributes", "scope_dropped_attributes_count", "scope_schema_url"),
+)
 
 GEN_AI = (
     "gen_ai_operation",
@@ -43,9 +47,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "metric_points": (
         *_SCOPE,
-        *("name", "type", "unit", "description", "temporality", "monotonic"),
+        *("name", "type", "unit", "description", "temporality", "monotonic", "metadata"),
         *("start_ns", "time_ns", "ts", "flags", "value_double", "value_int", "histogram", "exemplars"),
-        *("attributes", "truncated"),
+        *("attributes", "dropped_attributes_count", "truncated"),
     ),
     "error_events": (
         *_RECORD,
@@ -66,13 +70,22 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 OutcomeKey = tuple[int, str, str, str]
 
 
+class ResourceRow(NamedTuple):
+    """A resource, in the order of the columns of `resources`; attributes and references to entities are JSON."""
+
+    attributes: str
+    schema_url: str | None
+    dropped_attributes_count: int
+    entity_refs: str | None
+
+
 class Rows(Struct):
     """The rows of a batch that go to one leaf of one environment.
 
     Attributes:
         copy: Table → tuples in binary COPY format, without its header and trailer.
         counts: Table → how many rows, of attachments how many first chunks.
-        resources: Id (16 bytes) → the JSON object of the resource's attributes.
+        resources: Id (16 bytes) → the resource.
         encoder: What the batch has encoded so far; `pack` makes it.
         slug: The environment's; empty where nothing is to be compared with it.
         mismatched: Table → how many of the rows say that they are of another environment.
@@ -81,7 +94,7 @@ class Rows(Struct):
 
     copy: dict[str, bytearray] = field(default_factory=dict[str, bytearray])
     counts: dict[str, int] = field(default_factory=dict[str, int])
-    resources: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    resources: dict[bytes, ResourceRow] = field(default_factory=dict[bytes, ResourceRow])
     encoder: Encoder | None = None
     slug: str = ""
     mismatched: dict[str, int] = field(default_factory=dict[str, int])

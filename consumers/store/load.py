@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from consumers.batching import Partition, Slice
 from consumers.deadletter import DeadLetter
-from consumers.rows.tables import COLUMNS
+from consumers.rows.tables import COLUMNS, ResourceRow
 from consumers.store import sql
 from consumers.store.leaves import Leaf
 from consumers.store.session import Session
@@ -41,7 +41,7 @@ class Work(Struct):
     wiped_before_ns: dict[str, int | None] = field(default_factory=dict[str, int | None])
     records: set[RecordKey] = field(default_factory=set[RecordKey])
     events: set[EventKey] = field(default_factory=set[EventKey])
-    resources: dict[tuple[str, bytes], bytes] = field(default_factory=dict[tuple[str, bytes], bytes])
+    resources: dict[tuple[str, bytes], ResourceRow] = field(default_factory=dict[tuple[str, bytes], ResourceRow])
     copies: dict[tuple[str, Leaf], bytearray] = field(default_factory=dict[tuple[str, Leaf], bytearray])
     minutes: dict[MinuteKey, int] = field(default_factory=dict[MinuteKey, int])
     mismatched: dict[MinuteKey, int] = field(default_factory=dict[MinuteKey, int])
@@ -175,8 +175,8 @@ async def _write(connection: Connection, work: Work) -> None:
     """Write everything that is new."""
     if work.resources:
         await connection.execute(sql.KEEP_RESOURCES, *_columns(sorted(work.resources), 2))
-        resources = [(*key, text.decode()) for key, text in sorted(work.resources.items())]
-        await connection.execute(sql.ADD_RESOURCES, *_columns(resources, 3))
+        resources = [(*key, *work.resources[key]) for key in sorted(work.resources)]
+        await connection.execute(sql.ADD_RESOURCES, *_columns(resources, 6))
     for (table, leaf), tuples in sorted(work.copies.items(), key=lambda item: (item[0][0], item[0][1].suffix)):
         await connection.copy_to_table(
             f"{table}_{leaf.suffix}", source=_copy_data(tuples), columns=COLUMNS[table], format="binary"

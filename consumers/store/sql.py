@@ -104,9 +104,10 @@ WHERE r.environment = old.environment AND r.id = old.id
 """
 
 ADD_RESOURCES = """
-INSERT INTO resources (environment, id, attributes)
-SELECT environment, encode(id, 'hex')::uuid, attributes::jsonb
-FROM unnest($1::text[], $2::bytea[], $3::text[]) AS w (environment, id, attributes)
+INSERT INTO resources (environment, id, attributes, schema_url, dropped_attributes_count, entity_refs)
+SELECT environment, encode(id, 'hex')::uuid, attributes::jsonb, schema_url, dropped_attributes_count, entity_refs::jsonb
+FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+    AS w (environment, id, attributes, schema_url, dropped_attributes_count, entity_refs)
 ON CONFLICT DO NOTHING
 """
 

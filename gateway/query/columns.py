@@ -34,9 +34,22 @@ def _uuid(column: str) -> str:
     return f"replace(e.{column}::text, '-', '')"
 
 
+def _count(column: str) -> str:
+    return f"coalesce(e.{column}, 0)"
+
+
 _ANY = {"channel_id": "e.channel", "ingest_id": _text("ingest_id")}
 _IDS = {"trace_id": _hex("trace_id"), "span_id": _hex("span_id")}
-_TELEMETRY = {**_ANY, "resource": "r.attributes::text", "attributes": _text("attributes")}
+_TELEMETRY = {
+    **_ANY,
+    "scope_attributes": _text("scope_attributes"),
+    "scope_dropped_attributes_count": _count("scope_dropped_attributes_count"),
+    "resource": "r.attributes::text",
+    "resource_dropped_attributes_count": "coalesce(r.dropped_attributes_count, 0)",
+    "resource_schema_url": "r.schema_url",
+    "resource_entity_refs": "r.entity_refs::text",
+    "attributes": _text("attributes"),
+}
 
 # Four numbers a name, as OpenTelemetry's data model of logs has it ("Severity fields"); 0 says nothing.
 _SEVERITY = (
@@ -84,6 +97,8 @@ SOURCES = {
             "start_unix_nano": _text("start_ns"),
             "time_unix_nano": _text("time_ns"),
             "value_int": _text("value_int"),
+            "metadata": _text("metadata"),
+            "dropped_attributes_count": _count("dropped_attributes_count"),
             "histogram": _text("histogram"),
             "exemplars": _text("exemplars"),
         },

@@ -51,6 +51,8 @@ _MASKS: dict[str, Callable[[Any], Any]] = {
     # Of telemetry.
     "resource": _values,
     "attributes": _values,
+    "scope_attributes": _values,
+    "metadata": _values,
     "trace_state": _text,
     "status_message": _text,
     "events": _inner_attributes,

@@ -19,10 +19,10 @@ def pack(request: LogsRequest, record: Record, encoder: Encoder, into: Rows) -> 
     packer = _Packer(encoder, record.received_ns)
     tuples: list[bytes] = []
     for resource_logs in request.resource_logs:
-        resource, notes = prefix.resource(resource_logs.resource)
+        resource, notes = prefix.resource(resource_logs)
         before = len(tuples)
         for scope_logs in resource_logs.scope_logs:
-            head, scope_notes = prefix.scope(resource, notes, scope_logs.scope)
+            head, scope_notes = prefix.scope(resource, notes, scope_logs)
             for log in scope_logs.log_records:
                 encoder.notes.extend(scope_notes)
                 tuples.append(head + packer.fields(log))

@@ -20,10 +20,10 @@ def pack(request: MetricsRequest, record: Record, encoder: Encoder, into: Rows) 
     prefix = Prefix("metric_points", record, encoder, into)
     tuples: list[bytes] = []
     for resource_metrics in request.resource_metrics:
-        resource, notes = prefix.resource(resource_metrics.resource)
+        resource, notes = prefix.resource(resource_metrics)
         before = len(tuples)
         for scope_metrics in resource_metrics.scope_metrics:
-            head, scope_notes = prefix.scope(resource, notes, scope_metrics.scope)
+            head, scope_notes = prefix.scope(resource, notes, scope_metrics)
             for metric in scope_metrics.metrics:
                 kind = metric.WhichOneof("data")
                 if kind is None:
@@ -47,15 +47,24 @@ def _metric(metric: Metric, kind: str, encoder: Encoder) -> tuple[bytes, tuple[s
         encoder.texts("description")[metric.description],
         NULL if temporality is None else int2(clamped("temporality", temporality, encoder, high=INT2_MAX)),
         boolean(data.is_monotonic) if kind == "sum" else NULL,
+        _metadata(metric, encoder) if metric.metadata else NULL,
     )
     notes = tuple(encoder.notes)
     encoder.notes.clear()
     return b"".join(columns), notes
 
 
+def _metadata(metric: Metric, encoder: Encoder) -> bytes:
+    """Write what a metric says of itself beside its name."""
+    before = len(encoder.notes)
+    metadata, _ = encoder.attributes(metric.metadata, 0)
+    encoder.notes[before:] = [note.replace("attributes", "metadata", 1) for note in encoder.notes[before:]]
+    return jsonb(metadata)
+
+
 def _point(point: Point, kind: str, received_ns: int, encoder: Encoder) -> bytes:
     """Write one data point."""
-    attributes, _ = encoder.attributes(point.attributes, 0)
+    attributes, dropped = encoder.attributes(point.attributes, 0)
     start_ns = clamped("start_ns", point.start_time_unix_nano, encoder)
     time_ns = clamped("time_ns", point.time_unix_nano, encoder)
     exemplars = () if kind == "summary" else point.exemplars
@@ -67,6 +76,7 @@ def _point(point: Point, kind: str, received_ns: int, encoder: Encoder) -> bytes
         *_VALUES[kind](point),
         jsonb(b"[%b]" % b",".join([_exemplar(exemplar, encoder) for exemplar in exemplars])) if exemplars else NULL,
         jsonb(attributes),
+        int8(dropped) if dropped else NULL,
         encoder.truncated(),
     )
     return b"".join(columns)
@@ -138,14 +148,15 @@ def _buckets(buckets: Buckets) -> dict[str, Any]:
 def _exemplar(exemplar: Exemplar, encoder: Encoder) -> bytes:
     """Write one exemplar as JSON."""
     before = len(encoder.notes)
-    attributes, _ = encoder.attributes(exemplar.filtered_attributes, 0)
+    attributes, dropped = encoder.attributes(exemplar.filtered_attributes, 0)
     encoder.notes[before:] = [f"exemplars.{note}" for note in encoder.notes[before:]]
     kind = exemplar.WhichOneof("value")
     value = None if kind is None else finite(getattr(exemplar, kind))
-    return b'{"time_ns":%d,"value":%b,"trace_id":"%b","span_id":"%b","attributes":%b}' % (
+    return b'{"time_ns":%d,"value":%b,"trace_id":"%b","span_id":"%b","attributes":%b%b}' % (
         exemplar.time_unix_nano,
         orjson.dumps(value),
         exemplar.trace_id.hex().encode(),
         exemplar.span_id.hex().encode(),
         attributes,
+        b',"dropped_attributes_count":%d' % dropped if dropped else b"",
     )

@@ -30,10 +30,10 @@ def pack(request: TracesRequest, record: Record, encoder: Encoder, into: Rows) -
     packer = _Packer(encoder)
     tuples: list[bytes] = []
     for resource_spans in request.resource_spans:
-        resource, notes = prefix.resource(resource_spans.resource)
+        resource, notes = prefix.resource(resource_spans)
         before = len(tuples)
         for scope_spans in resource_spans.scope_spans:
-            head, scope_notes = prefix.scope(resource, notes, scope_spans.scope)
+            head, scope_notes = prefix.scope(resource, notes, scope_spans)
             for span in scope_spans.spans:
                 encoder.notes.extend(scope_notes)
                 tuples.append(head + packer.fields(span))

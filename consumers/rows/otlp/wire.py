@@ -18,12 +18,39 @@ class Scope(Protocol):
 
     name: str
     version: str
+    attributes: Sequence[bytes]
+    dropped_attributes_count: int
+
+
+class EntityRef(Protocol):
+    """`opentelemetry.proto.common.v1.EntityRef`."""
+
+    schema_url: str
+    type: str
+    id_keys: Sequence[str]
+    description_keys: Sequence[str]
 
 
 class Resource(Protocol):
     """`opentelemetry.proto.resource.v1.Resource`; each attribute is the bytes of a KeyValue."""
 
     attributes: Sequence[bytes]
+    dropped_attributes_count: int
+    entity_refs: Sequence[EntityRef]
+
+
+class ResourceGroup(Protocol):
+    """What `ResourceSpans`, `ResourceLogs` and `ResourceMetrics` say of what they hold."""
+
+    resource: Resource
+    schema_url: str
+
+
+class ScopeGroup(Protocol):
+    """What `ScopeSpans`, `ScopeLogs` and `ScopeMetrics` say of what they hold."""
+
+    scope: Scope
+    schema_url: str
 
 
 class Status(Protocol):
@@ -74,17 +101,15 @@ class Span(Protocol):
     dropped_links_count: int
 
 
-class ScopeSpans(Protocol):
+class ScopeSpans(ScopeGroup, Protocol):
     """`opentelemetry.proto.trace.v1.ScopeSpans`."""
 
-    scope: Scope
     spans: Sequence[Span]
 
 
-class ResourceSpans(Protocol):
+class ResourceSpans(ResourceGroup, Protocol):
     """`opentelemetry.proto.trace.v1.ResourceSpans`."""
 
-    resource: Resource
     scope_spans: Sequence[ScopeSpans]
 
 
@@ -110,17 +135,15 @@ class LogRecord(Protocol):
     event_name: str
 
 
-class ScopeLogs(Protocol):
+class ScopeLogs(ScopeGroup, Protocol):
     """`opentelemetry.proto.logs.v1.ScopeLogs`."""
 
-    scope: Scope
     log_records: Sequence[LogRecord]
 
 
-class ResourceLogs(Protocol):
+class ResourceLogs(ResourceGroup, Protocol):
     """`opentelemetry.proto.logs.v1.ResourceLogs`."""
 
-    resource: Resource
     scope_logs: Sequence[ScopeLogs]
 
 
@@ -186,21 +209,20 @@ class Metric(Protocol):
     name: str
     description: str
     unit: str
+    metadata: Sequence[bytes]
 
     def WhichOneof(self, oneof_group: str, /) -> str | None: ...  # noqa: N802, D102 (protobuf's name)
 
 
-class ScopeMetrics(Protocol):
+class ScopeMetrics(ScopeGroup, Protocol):
     """`opentelemetry.proto.metrics.v1.ScopeMetrics`."""
 
-    scope: Scope
     metrics: Sequence[Metric]
 
 
-class ResourceMetrics(Protocol):
+class ResourceMetrics(ResourceGroup, Protocol):
     """`opentelemetry.proto.metrics.v1.ResourceMetrics`."""
 
-    resource: Resource
     scope_metrics: Sequence[ScopeMetrics]
 
 

@@ -3,8 +3,9 @@
 import asyncpg
 import pytest
 
-from gateway.runtime.migrations import known, migrate
+from gateway.runtime.migrations import migrate
 from gateway.runtime.settings import Database
+from tests.integration.upgrades import migrate_before
 
 BEFORE = "0004"
 DIGEST = b"d" * 32
@@ -24,13 +25,7 @@ async def insert_environment(connection: asyncpg.Connection, slug: str, *, is_pr
 async def upgraded(empty_database_url: str) -> str:
     """A database in which the version before has worked, brought to this version."""
     connection = await asyncpg.connect(empty_database_url)
-    await connection.execute("CREATE TABLE schema_migrations (name text, sha256 text, applied_at timestamptz)")
-    for migration in known():
-        if migration.name < BEFORE:
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "INSERT INTO schema_migrations VALUES ($1, $2, now())", migration.name, migration.sha256
-            )
+    await migrate_before(connection, BEFORE)
     await connection.execute("INSERT INTO orgs (id, slug, name) VALUES ('o', 'o', 'O')")
     await connection.execute("INSERT INTO apps (id, org_id, slug, name) VALUES ('a', 'o', 'a', 'A')")
     await insert_environment(connection, "prod", is_production=True)

@@ -13,7 +13,7 @@ from consumers.rows.packing import decode, pack
 from consumers.rows.tables import COLUMNS, Rows
 from gateway.runtime.settings import Limits
 from schemas.record import Record
-from tests.integration.rows.leaf import HEADER, TRAILER, moment
+from tests.integration.rows.leaf import HEADER, TRAILER, moment, store_resources
 from tests.unit.rows.records import RECEIVED_NS
 
 # Ids of environments, which are those of leaves too.
@@ -70,14 +70,7 @@ class Archive:
                 columns=COLUMNS[table],
                 format="binary",
             )
-        for resource_id, attributes in rows.resources.items():
-            await self.connection.execute(
-                "INSERT INTO resources VALUES ($1, encode($2, 'hex')::uuid, convert_from($3, 'UTF8')::jsonb) "
-                "ON CONFLICT DO NOTHING",
-                environment,
-                resource_id,
-                attributes,
-            )
+        await store_resources(self.connection, environment, rows)
         for table, count in rows.counts.items():
             await self.connection.execute(
                 "INSERT INTO events_by_minute AS m (environment, part, minute, kind, events) "

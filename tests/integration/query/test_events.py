@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -43,6 +44,19 @@ def log(text: str, **fields: Any) -> LogRecord:
     return LogRecord(body=any_value(text), **fields)
 
 
+def of_a_scope(request: ExportTraceServiceRequest) -> ExportTraceServiceRequest:
+    """Say more of the resource and the scope of a request."""
+    (group,) = request.resource_spans
+    group.schema_url = "https://example.org/1.2.0"
+    group.resource.dropped_attributes_count = 2
+    group.resource.entity_refs.add(type="service", id_keys=["service.name"])
+    (inner,) = group.scope_spans
+    inner.schema_url = "https://example.org/1.3.0"
+    inner.scope.attributes.extend(attributes({"who": SECRET}))
+    inner.scope.dropped_attributes_count = 3
+    return request
+
+
 def of_a_customer() -> list[Any]:
     """Make a record of every kind, with something that is not for everybody in each of its fields."""
     private = {"who": SECRET}
@@ -55,6 +69,7 @@ def of_a_customer() -> list[Any]:
     )
     point = NumberDataPoint(as_int=7, attributes=attributes(private))
     point.exemplars.add(as_int=7, filtered_attributes=attributes(private))
+    gauge = Gauge(data_points=[point])
     error = {
         "event_id": "e" * 32,
         "message": SECRET,
@@ -66,9 +81,9 @@ def of_a_customer() -> list[Any]:
         "contexts": {"trace": {"trace_id": TRACE, "span_id": "b" * 16}},
     }
     return [
-        otlp(Signal.TRACES, traces(sent, resource={"service.name": "shop", "host.ip": SECRET})),
+        otlp(Signal.TRACES, of_a_scope(traces(sent, resource={"service.name": "shop", "host.ip": SECRET}))),
         otlp(Signal.LOGS, logs(log(SECRET, trace_id=b"t" * 16, attributes=attributes(private)))),
-        otlp(Signal.METRICS, metrics(Metric(name="cart.size", unit="1", gauge=Gauge(data_points=[point])))),
+        otlp(Signal.METRICS, metrics(Metric(name="cart.size", unit="1", metadata=attributes(private), gauge=gauge))),
         envelope(item("event", error), event_id="e" * 32),
         envelope(item("feedback", {"who": SECRET}, filename=SECRET)),
     ]
@@ -100,17 +115,32 @@ async def pages(reader: Reader, **fields: Any) -> list[EventPage]:
     return found
 
 
+@pytest.mark.clause("OTLP d8")
 async def test_every_kind_is_answered_with_what_was_sent(reader: Reader) -> None:
     found = {each["kind"]: each for each in await read(reader, until=when(-1))}
     assert set(found) == {"span", "log", "metric", "error", "item"}
     assert {each["channelId"] for each in found.values()} == {CHANNEL}
     spanned = found["span"]
-    assert spanned["resource"] == {"service.name": "shop", "host.ip": SECRET}
     assert spanned["attributes"]["who"] == SECRET
     assert (spanned["name"], spanned["traceId"], spanned["spanId"]) == ("checkout", TRACE, "73" * 8)
     assert (spanned["startUnixNano"], spanned["durationNano"]) == ("1700000000123456789", "1500")
     assert spanned["events"][0]["attributes"] == {"who": SECRET}
+    assert {name: value for name, value in spanned.items() if name.startswith(("scope", "resource"))} == {
+        "scopeName": "lib",
+        "scopeVersion": "1.2",
+        "scopeAttributes": {"who": SECRET},
+        "scopeDroppedAttributesCount": 3,
+        "scopeSchemaUrl": "https://example.org/1.3.0",
+        "resource": {"service.name": "shop", "host.ip": SECRET},
+        "resourceDroppedAttributesCount": 2,
+        "resourceSchemaUrl": "https://example.org/1.2.0",
+        "resourceEntityRefs": [
+            {"schema_url": "", "type": "service", "id_keys": ["service.name"], "description_keys": []}
+        ],
+    }
     assert found["log"]["body"] == SECRET
+    assert (found["log"]["scopeAttributes"], found["log"]["scopeDroppedAttributesCount"]) == (None, 0)
+    assert (found["metric"]["metadata"], found["metric"]["droppedAttributesCount"]) == ({"who": SECRET}, 0)
     assert (found["metric"]["name"], found["metric"]["valueInt"]) == ("cart.size", "7")
     assert (found["error"]["eventId"], found["error"]["value"]) == ("e" * 32, SECRET)
     assert found["error"]["payload"]["request"] == {"data": SECRET}
@@ -124,6 +154,7 @@ async def test_redacted_events_show_names_times_counts_and_types_and_nothing_tha
     assert SECRET in json.dumps(whole)
     assert found["span"]["attributes"] == dict.fromkeys(whole["span"]["attributes"], MASK)
     assert found["span"]["events"] == [{**whole["span"]["events"][0], "attributes": {"who": MASK}}]
+    assert found["span"]["scopeAttributes"] == found["metric"]["metadata"] == {"who": MASK}
     assert found["log"]["body"] == MASK
     assert found["error"]["user"] == {"email": MASK}
     assert found["error"]["tags"] == {"who": MASK}

@@ -3,12 +3,14 @@
 import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from asyncpg.transaction import Transaction
 
 from consumers.rows.packing import decode, pack
 from consumers.rows.tables import COLUMNS, Rows
+from consumers.store import sql
 from gateway.runtime.settings import Limits
 from schemas.record import Record
 
@@ -20,6 +22,12 @@ TRAILER = b"\xff\xff"
 def moment(ns: int) -> datetime:
     """Answer what PostgreSQL makes of nanoseconds since 1970."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
+
+
+async def store_resources(connection: asyncpg.Connection, environment: str, rows: Rows) -> None:
+    """Store the resources of rows, as the worker does."""
+    for resource_id, resource in rows.resources.items():
+        await connection.execute(sql.ADD_RESOURCES, *([value] for value in (environment, resource_id, *resource)))
 
 
 class Leaf:
@@ -47,14 +55,7 @@ class Leaf:
                 columns=COLUMNS[table],
                 format="binary",
             )
-        for resource_id, attributes in rows.resources.items():
-            await self._connection.execute(
-                "INSERT INTO resources VALUES ($1, encode($2, 'hex')::uuid, convert_from($3, 'UTF8')::jsonb) "
-                "ON CONFLICT DO NOTHING",
-                ENVIRONMENT,
-                resource_id,
-                attributes,
-            )
+        await store_resources(self._connection, ENVIRONMENT, rows)
         return rows
 
     async def read(self, table: str) -> list[dict[str, Any]]:
@@ -64,6 +65,13 @@ class Leaf:
             ENVIRONMENT,
         )
         return [dict(row) for row in rows]
+
+    async def resources(self) -> dict[UUID, dict[str, Any]]:
+        """Read what resources say of themselves, by their id."""
+        return {
+            row.pop("id"): {column: value for column, value in row.items() if column not in ("environment", "seen_on")}
+            for row in await self.read("resources")
+        }
 
     async def columns(self, table: str) -> set[str]:
         """Answer the names of a table's columns."""

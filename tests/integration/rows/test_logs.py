@@ -4,34 +4,25 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from gateway.runtime.settings import Limits
 from schemas.signals import Signal
 from tests.integration.rows.leaf import ENVIRONMENT, Leaf, moment
 from tests.unit.rows.records import CHANNEL, INGEST_ID, RECEIVED_NS, otlp
 from tests.unit.rows.requests import START_NS, any_value, attributes, logs
+from tests.unit.rows.whole import STORED_RESOURCE, STORED_SCOPE, surrounded, unset, whole_log
 
 INT8_MAX = 2**63 - 1
 
 
-@pytest.mark.clause("OTLP d3")
+@pytest.mark.clause("OTLP d3", "OTLP d8")
 async def test_a_log_record_is_stored_whole(leaf: Leaf) -> None:
-    sent = LogRecord(
-        time_unix_nano=START_NS,
-        observed_time_unix_nano=START_NS + 1,
-        severity_number=SeverityNumber.SEVERITY_NUMBER_ERROR,
-        severity_text="ERROR",
-        body=any_value("it broke"),
-        attributes=attributes({"k": [1]}),
-        dropped_attributes_count=1,
-        flags=1,
-        trace_id=b"t" * 16,
-        span_id=b"s" * 8,
-        event_name="shop.broke",
-    )
-    rows = await leaf.store(otlp(Signal.LOGS, logs(sent, resource={"service.name": "shop"})))
+    request = surrounded(whole_log({"k": [1]}))
+    assert unset(request) == []
+    rows = await leaf.store(otlp(Signal.LOGS, request))
     (resource_id,) = rows.resources
+    assert await leaf.resources() == {UUID(bytes=resource_id): STORED_RESOURCE}
     (row,) = await leaf.read("logs")
     assert rows.counts == {"logs": 1}
     assert {column: value for column, value in row.items() if value is not None} == {
@@ -51,7 +42,7 @@ async def test_a_log_record_is_stored_whole(leaf: Leaf) -> None:
         "trace_id": b"t" * 16,
         "span_id": b"s" * 8,
         "flags": 1,
-        "service_name": "shop",
+        **STORED_SCOPE,
         "resource_id": UUID(bytes=resource_id),
         "attributes": {"k": [1]},
         "dropped_attributes_count": 1,
@@ -83,6 +74,13 @@ RULES: list[tuple[str, dict[str, Any], Limits, dict[str, Any], list[str]]] = [
         {"body": "0123", "body_text": "0123"},
         ["body"],
     ),
+    (
+        "too many attributes",
+        {"attributes": attributes({"a": 1, "b": 2, "c": 3}), "dropped_attributes_count": 4},
+        Limits(attributes_max_count=2),
+        {"attributes": {"a": 1, "b": 2}, "dropped_attributes_count": 5},
+        ["attributes"],
+    ),
     ("zero ids", {"trace_id": bytes(16), "span_id": bytes(8)}, Limits(), {"trace_id": None, "span_id": None}, []),
     (
         "ids of a wrong length",
@@ -94,7 +92,7 @@ RULES: list[tuple[str, dict[str, Any], Limits, dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.clause("OTLP 9b", "OTLP d3")
+@pytest.mark.clause("OTLP 9b", "OTLP b4", "OTLP b5", "OTLP d3")
 @pytest.mark.parametrize(
     ("sent", "limits", "stored", "truncated"), [pytest.param(*case[1:], id=case[0]) for case in RULES]
 )

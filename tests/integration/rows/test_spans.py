@@ -1,13 +1,12 @@
 """OTLP spans on real PostgreSQL."""
 
-import json
 import math
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from consumers.rows import tables
 from consumers.rows.tables import COLUMNS
@@ -16,6 +15,7 @@ from schemas.signals import Signal
 from tests.integration.rows.leaf import ENVIRONMENT, Leaf, moment
 from tests.unit.rows.records import CHANNEL, INGEST_ID, RECEIVED_NS, otlp
 from tests.unit.rows.requests import START_NS, attributes, span, traces
+from tests.unit.rows.whole import STORED_RESOURCE, STORED_SCOPE, surrounded, unset, whole_span
 
 INT8_MAX = 2**63 - 1
 MIB = 1024 * 1024
@@ -27,49 +27,34 @@ async def test_columns_are_those_of_the_table_without_the_environment(leaf: Leaf
     assert {*COLUMNS[table], "environment"} == await leaf.columns(table)
 
 
-@pytest.mark.clause("OTLP d1")
+@pytest.mark.clause("OTLP d1", "OTLP d8")
 async def test_a_span_is_stored_whole(leaf: Leaf) -> None:
-    event = Span.Event(time_unix_nano=5, name="exception", attributes=attributes({"x": 1}), dropped_attributes_count=2)
-    link = Span.Link(trace_id=b"\1" * 16, span_id=b"\2" * 8, trace_state="k=v", flags=1)
-    sent = span(
-        parent_span_id=b"p" * 8,
-        trace_state="a=b",
-        flags=257,
-        kind=Span.SPAN_KIND_CLIENT,
-        status=Status(code=Status.STATUS_CODE_ERROR, message="broke"),
-        attributes={
-            "s": "ünï\n\"'\\",
-            "i": -(2**63),
-            "b": True,
-            "d": 0.1,
-            "none": None,
-            "list": ["a", 1, []],
-            "map": {"k": {"n": 2}},
-            "bytes": b"\0\xff",
-            "error.type": "Timeout",
-        },
-        events=[event],
-        links=[link],
-        dropped_attributes_count=3,
-        dropped_events_count=4,
-        dropped_links_count=5,
-    )
-    resource = {"service.name": "shop", "deployment.environment.name": "staging"}
-    rows = await leaf.store(otlp(Signal.TRACES, traces(sent, resource=resource)))
+    sent = {
+        "s": "ünï\n\"'\\",
+        "i": -(2**63),
+        "b": True,
+        "d": 0.1,
+        "none": None,
+        "list": ["a", 1, []],
+        "map": {"k": {"n": 2}},
+        "bytes": b"\0\xff",
+        "error.type": "Timeout",
+    }
+    request = surrounded(whole_span(sent))
+    assert unset(request) == []
+    rows = await leaf.store(otlp(Signal.TRACES, request))
     (resource_id,) = rows.resources
+    assert await leaf.resources() == {UUID(bytes=resource_id): STORED_RESOURCE}
     (row,) = await leaf.read("spans")
-    assert json.loads(rows.resources[resource_id]) == resource
+    inner = {"attributes": {"x": 1}, "dropped_attributes_count": 2}
     assert {column: value for column, value in row.items() if value is not None} == {
         "environment": ENVIRONMENT,
         "channel": CHANNEL,
         "received_at": moment(RECEIVED_NS),
         "ingest_id": UUID(bytes=INGEST_ID),
         "source": "otlp",
-        "service_name": "shop",
+        **STORED_SCOPE,
         "resource_id": UUID(bytes=resource_id),
-        "event_environment": "staging",
-        "scope_name": "lib",
-        "scope_version": "1.2",
         "trace_id": b"t" * 16,
         "span_id": b"s" * 8,
         "parent_span_id": b"p" * 8,
@@ -82,28 +67,9 @@ async def test_a_span_is_stored_whole(leaf: Leaf) -> None:
         "duration_ns": 1500,
         "status_code": 2,
         "status_message": "broke",
-        "attributes": {
-            "s": "ünï\n\"'\\",
-            "i": -(2**63),
-            "b": True,
-            "d": 0.1,
-            "none": None,
-            "list": ["a", 1, []],
-            "map": {"k": {"n": 2}},
-            "bytes": "AP8=",
-            "error.type": "Timeout",
-        },
-        "events": [{"time_ns": 5, "name": "exception", "attributes": {"x": 1}, "dropped_attributes_count": 2}],
-        "links": [
-            {
-                "trace_id": "01" * 16,
-                "span_id": "02" * 8,
-                "trace_state": "k=v",
-                "flags": 1,
-                "attributes": {},
-                "dropped_attributes_count": 0,
-            }
-        ],
+        "attributes": {**sent, "bytes": "AP8="},
+        "events": [{"time_ns": 5, "name": "exception", **inner}],
+        "links": [{"trace_id": "01" * 16, "span_id": "02" * 8, "trace_state": "k=v", "flags": 1, **inner}],
         "dropped_attributes_count": 3,
         "dropped_events_count": 4,
         "dropped_links_count": 5,

@@ -14,9 +14,10 @@ from schemas.record import Record
 from schemas.signals import Encoding, Format, Signal
 from tests.unit.rows.envelopes import envelope, item
 from tests.unit.rows.records import otlp, record_of
-from tests.unit.rows.requests import span, traces
+from tests.unit.rows.requests import span
+from tests.unit.rows.whole import surrounded
 
-REQUEST = traces(span(attributes={"k": [1, {"n": None}], "s": "x" * 200}), resource={"service.name": "shop"})
+REQUEST = surrounded(span(attributes={"k": [1, {"n": None}], "s": "x" * 200}))
 
 
 def packed(record: Record) -> Rows:
