@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 
 class AttachmentsAsked(Struct, frozen=True, kw_only=True):
@@ -23,7 +23,8 @@ class Attachment(Struct, frozen=True, kw_only=True, rename="camel"):
     """A file of an envelope, by the id of its request and its number in it.
 
     `type` is that of the item: `attachment`, or of an item that is too large to stand among events (`profile`). As long
-    as pieces of it are on their way, it is not `complete`, and has not all of its `sizeBytes` yet.
+    as pieces of it are on their way, it is not `complete`, and has not all of its `sizeBytes` yet. `headers` and
+    `envelopeHeaders` are what the headers of the item and of its envelope say beside that; the first piece brings them.
     """
 
     received_at: datetime
@@ -37,6 +38,8 @@ class Attachment(Struct, frozen=True, kw_only=True, rename="camel"):
     content_type: str | None
     size_bytes: int
     complete: bool
+    headers: Raw | None
+    envelope_headers: Raw | None
 
 
 class AttachmentPage(Struct, frozen=True, kw_only=True, rename="camel"):

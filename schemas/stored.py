@@ -171,7 +171,10 @@ class MetricEvent(_Telemetry, frozen=True, kw_only=True, tag="metric"):
 
 
 class ErrorEvent(_Event, frozen=True, kw_only=True, tag="error"):
-    """A Sentry event; `payload` is all of it."""
+    """A Sentry event; `payload` is all of it.
+
+    `headers` and `envelopeHeaders` are what the headers of its item and envelope say beside the other fields.
+    """
 
     event_id: str
     item_type: str
@@ -197,6 +200,8 @@ class ErrorEvent(_Event, frozen=True, kw_only=True, tag="error"):
     grouping_hash: str
     user: Raw | None
     tags: Raw | None
+    headers: Raw | None
+    envelope_headers: Raw | None
     payload: Raw | None
     truncated: list[str] | None
 
@@ -212,6 +217,7 @@ class ItemEvent(_Event, frozen=True, kw_only=True, tag="item"):
     type: str
     category: str | None
     headers: Raw | None
+    envelope_headers: Raw | None
     json: Raw | None
     payload_size_bytes: int
 

@@ -105,6 +105,13 @@ class Encoder:
             self.notes.append(label)
         return text
 
+    def whole_json(self, column: str, value: Any) -> bytes:  # noqa: ANN401 (any JSON value)
+        """Write a jsonb column, changed as little as PostgreSQL and the limit of nesting ask, and never cut."""
+        text, is_changed = values.dump(value, self.limits.nesting_max_depth)
+        if is_changed:
+            self.notes.append(column)
+        return jsonb(text)
+
     def attributes(self, raws: Sequence[bytes], dropped: int) -> tuple[bytes, int]:
         """Write the JSON object of attributes.
 

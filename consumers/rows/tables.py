@@ -56,13 +56,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("event_id", "item_type", "sent_at", "timestamp", "platform", "level", "logger", "transaction"),
         *("server_name", "release", "dist", "sdk_environment", "sdk_name", "sdk_version", "type", "value", "culprit"),
         *("handled", "trace_id", "span_id", "fingerprint", "grouping_hash", "grouping_version", "user", "tags"),
-        *("payload", "truncated"),
+        *("headers", "envelope_headers", "payload", "truncated"),
     ),
-    "sentry_items": (*_RECORD, "item", "event_id", "type", "category", "headers", "json", "payload", "payload_bytes"),
+    "sentry_items": (
+        *(*_RECORD, "item", "event_id", "type", "category", "headers", "envelope_headers"),
+        *("json", "payload", "payload_bytes"),
+    ),
     "attachments": (
         *_RECORD,
         *("item", "chunk", "event_id", "filename", "content_type", "attachment_type", "item_type"),
-        *("size_bytes", "data"),
+        *("size_bytes", "headers", "envelope_headers", "data"),
     ),
 }
 

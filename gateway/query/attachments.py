@@ -1,14 +1,15 @@
 """Attachments of an environment: pages of what there is, and the bytes of one, chunk by chunk."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import Raw
 
-from gateway.query.redaction import MASK
+from gateway.query.redaction import redact
 from gateway.query.store import Reader
 from schemas.attachments import Attachment, AttachmentPage, AttachmentsAsked, File
 from schemas.errors import Conflict, NotFound, StoreTransient, Unprocessable
@@ -20,7 +21,8 @@ _LATEST = datetime(2300, 1, 1, tzinfo=UTC)
 # The length of a value stands beside the reference to where it lies: none of the bytes is read.
 _LIST = """
 SELECT received_at, channel, replace(ingest_id::text, '-', ''), item, replace(event_id::text, '-', ''), item_type,
-       attachment_type, filename, content_type, size_bytes, sum(octet_length(data)) >= size_bytes
+       attachment_type, filename, content_type, size_bytes, sum(octet_length(data)) >= size_bytes,
+       max(headers::text), max(envelope_headers::text)
 FROM attachments
 WHERE environment = $1 AND received_at >= $2 AND received_at < $3 AND ($4::uuid IS NULL OR event_id = $4)
   AND ($5::timestamptz IS NULL OR (received_at, ingest_id, item) < ($5, $6, $7))
@@ -45,7 +47,9 @@ class _Key(NamedTuple):
 async def page(
     reader: Reader, org_id: str, environment: str, asked: AttachmentsAsked, *, is_redacted: bool
 ) -> AttachmentPage:
-    """Answer a page of the attachments of an environment, the newest first; with `is_redacted` without their names.
+    """Answer a page of the attachments of an environment, the newest first.
+
+    With `is_redacted` they are without their names, and without what their headers say.
 
     Raises:
         Unprocessable: `after` is no cursor of ours.
@@ -57,11 +61,11 @@ async def page(
     arguments = (environment, asked.since, asked.until, event_id, *key, asked.limit + 1)
     async with reader.tenant(org_id) as tenant:
         rows, is_cut = await tenant.rows(_LIST, *arguments, max_bytes=_PAGE_MAX_BYTES)
-    found = [Attachment(**dict(zip(Attachment.__struct_fields__, row, strict=True))) for row in rows]
+    found = [_attachment(row) for row in rows]
     items = found[: asked.limit]
     last = items[-1] if is_cut or len(found) > asked.limit else None
     if is_redacted:
-        items = [msgspec.structs.replace(each, filename=each.filename and MASK) for each in items]
+        items = [redact(each) for each in items]
     return AttachmentPage(items=items, next=last and _written(last))
 
 
@@ -97,6 +101,14 @@ async def _pieces(reader: Reader, org_id: str, where: tuple[str, UUID, int], chu
         if not rows:
             raise StoreTransient("The attachment was removed while it was read.")
         yield rows[0][0]
+
+
+def _attachment(row: Sequence[Any]) -> Attachment:
+    """Make an attachment of what `_LIST` selects, which has JSON as text."""
+    fields = dict(zip(Attachment.__struct_fields__, row, strict=True))
+    for name in ("headers", "envelope_headers"):
+        fields[name] = None if fields[name] is None else Raw(fields[name].encode())
+    return Attachment(**fields)
 
 
 def _written(last: Attachment) -> str:

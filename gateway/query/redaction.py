@@ -67,5 +67,7 @@ _MASKS: dict[str, Callable[[Any], Any]] = {
     "tags": _values,
     "payload": _whole,
     "headers": _values,
+    "envelope_headers": _values,
+    "filename": _text,
     "json": _whole,
 }

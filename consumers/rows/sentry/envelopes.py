@@ -20,6 +20,10 @@ EVENT_ID_BYTES = 16
 _STORED_ONCE = {"event", "transaction"}
 # What is stored, or counted, by what it holds is read, whatever its size.
 _ALWAYS_READ = _STORED_ONCE | CONTAINERS
+# What columns hold of an envelope's header, and what no row may hold: a key stands in the DSN, and in the context of a
+# trace.
+_KNOWN = {"event_id", "sent_at", "sdk", "dsn", "trace"}
+_KEY_IN_TRACE = "public_key"
 # Its payload is a line of JSON and compressed bytes.
 _RECORDING = "replay_recording"
 _TRACE_ID_BYTES = 16
@@ -37,12 +41,16 @@ class Item(Struct):
 
 
 class Content(Struct):
-    """An envelope's items, and what its header says of them all; `unreadable` names what cannot be read of it."""
+    """An envelope's items, and what its header says of them all.
+
+    `unreadable` names what cannot be read of the header, `headers` holds what there is no column for.
+    """
 
     event_id: bytes | None
     sent_at_ns: int | None
     unreadable: list[str]
     sdk: dict[str, Any]
+    headers: dict[str, Any]
     items: list[Item]
 
 
@@ -82,7 +90,8 @@ def read(envelope: Envelope, record: Record, json_max_bytes: int) -> Content:
         items.append(Item(index, item.type, values.with_plain_numbers(item.headers), item.content(), value, key))
     sent_at_ns = moment_ns(envelope.headers.get("sent_at"))
     sdk = values.with_plain_numbers(mapping(envelope.headers.get("sdk")))
-    return Content(event_id, sent_at_ns, _unreadable(envelope.headers, sent_at_ns), sdk, items)
+    unreadable = _unreadable(envelope.headers, sent_at_ns)
+    return Content(event_id, sent_at_ns, unreadable, sdk, _unknown(envelope.headers, unreadable), items)
 
 
 def _unreadable(headers: dict[str, Any], sent_at_ns: int | None) -> list[str]:
@@ -92,6 +101,14 @@ def _unreadable(headers: dict[str, Any], sent_at_ns: int | None) -> list[str]:
     if trace is not None and hex_id(mapping(trace).get("trace_id"), _TRACE_ID_BYTES) is None:
         names.append("trace")
     return names
+
+
+def _unknown(headers: dict[str, Any], unreadable: list[str]) -> dict[str, Any]:
+    """Answer what an envelope's header says that no column holds, without the key that it was sent with."""
+    unknown = {key: value for key, value in headers.items() if key not in _KNOWN}
+    if "trace" not in unreadable and (trace := mapping(headers.get("trace"))):
+        unknown["trace"] = {key: value for key, value in trace.items() if key != _KEY_IN_TRACE}
+    return values.with_plain_numbers(unknown)
 
 
 def _json_of(payload: bytes) -> Any:  # noqa: ANN401 (any JSON value)

@@ -4,9 +4,9 @@ from functools import partial
 from typing import Any
 
 from consumers.rows import values
-from consumers.rows.binary import NULL, boolean, int2, jsonb, sized, text_array, timestamptz
+from consumers.rows.binary import NULL, boolean, int2, sized, text_array, timestamptz
 from consumers.rows.encoder import Encoder
-from consumers.rows.sentry import grouping
+from consumers.rows.sentry import grouping, headers
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.error_facts import Facts, culprit_of, facts_of, tags_of, variable
 from consumers.rows.sentry.lenient import hex_id, mapping, moment_ns, sequence, text
@@ -57,7 +57,8 @@ def pack(item: Item, target: Target) -> bool:
         **_grouping(event, facts),
         "user": _user(event.get("user") or event.get("sentry.interfaces.User"), encoder),
         "tags": _tags(tags_of(event), encoder),
-        "payload": _json("payload", event, encoder),
+        **headers.columns(item, target),
+        "payload": encoder.whole_json("payload", event),
     }
     fields["truncated"] = encoder.truncated()
     target.into.add("error_events", tuple_of("error_events", fields), 1)
@@ -102,7 +103,7 @@ def _user(value: Any, encoder: Encoder) -> bytes:  # noqa: ANN401 (any JSON valu
         return NULL
     if user.get("id") is not None:
         user["id"] = text(user["id"])
-    return _json("user", user, encoder)
+    return encoder.whole_json("user", user)
 
 
 def _tags(tags: dict[str, Any], encoder: Encoder) -> bytes:
@@ -112,15 +113,7 @@ def _tags(tags: dict[str, Any], encoder: Encoder) -> bytes:
     if len(tags) > TAGS_MAX_COUNT:
         encoder.notes.append("tags")
     kept = list(tags.items())[:TAGS_MAX_COUNT]
-    return _json("tags", {key: None if tag is None else text(tag) for key, tag in kept}, encoder)
-
-
-def _json(column: str, value: Any, encoder: Encoder) -> bytes:  # noqa: ANN401 (any JSON value)
-    """Write a jsonb column, changed as little as PostgreSQL and the limit of nesting ask."""
-    written, is_changed = values.dump(value, encoder.limits.nesting_max_depth)
-    if is_changed:
-        encoder.notes.append(column)
-    return jsonb(written)
+    return encoder.whole_json("tags", {key: None if tag is None else text(tag) for key, tag in kept})
 
 
 def _id(value: Any, size_bytes: int) -> bytes:  # noqa: ANN401 (any JSON value)

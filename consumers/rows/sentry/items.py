@@ -2,6 +2,7 @@
 
 from consumers.rows import values
 from consumers.rows.binary import NULL, int4, int8, jsonb, sized
+from consumers.rows.sentry import headers
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.lenient import text
 from consumers.rows.tables import tuple_of
@@ -16,7 +17,7 @@ def pack(item: Item, target: Target) -> None:
     encoder = target.encoder
     piece = target.record.chunk
     max_depth = encoder.limits.nesting_max_depth
-    headers = item.headers if piece is None else item.headers | {"length": target.record.item_bytes}
+    own = item.headers if piece is None else item.headers | {"length": target.record.item_bytes}
     is_json = isinstance(item.json, dict | list)
     categories = categories_of(item.type, item.headers, item.payload, target.content.sdk)
     fields = {
@@ -25,7 +26,8 @@ def pack(item: Item, target: Target) -> None:
         "event_id": _event_id(item, target),
         "type": encoder.text("type", item.type, INDEXED_TEXT_MAX_BYTES),
         "category": sized(categories[0].encode()) if categories else NULL,
-        "headers": jsonb(values.dump(headers, max_depth)[0]),
+        "headers": jsonb(values.dump(own, max_depth)[0]),
+        "envelope_headers": headers.column("envelope_headers", target.content.headers, encoder),
         "json": jsonb(values.dump(item.json, max_depth)[0]) if is_json else NULL,
         "payload": sized(item.payload) if piece is None else sized(b""),
         "payload_bytes": NULL if piece is None else int8(target.record.item_bytes),
@@ -42,8 +44,7 @@ def pack_piece(item: Item, target: Target) -> None:
     if is_first and not is_attachment:
         pack(item, target)
     fields = _of_attachment(item, target)
-    fields["chunk"] = int4(target.record.chunk or 0)
-    fields["data"] = sized(item.payload)
+    fields |= _of_chunk(target.record.chunk or 0, item.payload, item, target)
     target.into.add("attachments", tuple_of("attachments", fields), 1 if is_first and is_attachment else 0)
 
 
@@ -51,9 +52,8 @@ def pack_attachment(item: Item, target: Target) -> bool:
     """Store an attachment in chunks; an empty one is one empty chunk. It counts once."""
     fields = _of_attachment(item, target)
     for chunk, start in enumerate(range(0, len(item.payload) or 1, CHUNK_BYTES)):
-        fields["chunk"] = int4(chunk)
-        fields["data"] = sized(item.payload[start : start + CHUNK_BYTES])
-        target.into.add("attachments", tuple_of("attachments", fields), 1 if chunk == 0 else 0)
+        of_chunk = _of_chunk(chunk, item.payload[start : start + CHUNK_BYTES], item, target)
+        target.into.add("attachments", tuple_of("attachments", fields | of_chunk), 1 if chunk == 0 else 0)
     return True
 
 
@@ -71,6 +71,15 @@ def _of_attachment(item: Item, target: Target) -> dict[str, bytes]:
         "size_bytes": int8(target.record.item_bytes or len(item.payload)),
     }
     encoder.notes.clear()
+    return fields
+
+
+def _of_chunk(number: int, data: bytes, item: Item, target: Target) -> dict[str, bytes]:
+    """Write the columns of one chunk; the first has what the headers say."""
+    fields = {"chunk": int4(number), "data": sized(data)}
+    if number == 0:
+        fields |= headers.columns(item, target)
+        target.encoder.notes.clear()
     return fields
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from consumers.rows.binary import NULL, int2, int8, jsonb, sized, timestamptz
 from consumers.rows.encoder import Encoder
+from consumers.rows.sentry import headers
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.lenient import hex_id, mapping, moment_ns, sequence, text
 from consumers.rows.tables import tuple_of
@@ -22,8 +23,9 @@ def pack(item: Item, target: Target) -> bool:
     logs = objects_of(item)
     if logs is None:
         return False
-    for log in logs:
-        target.into.add("logs", _tuple(log, target), 1)
+    of_first = headers.attributes(item, target)
+    for number, log in enumerate(logs):
+        target.into.add("logs", _tuple(log, {} if number else of_first, target), 1)
     return True
 
 
@@ -63,10 +65,10 @@ def id_field(column: str, value: Any, size_bytes: int, encoder: Encoder) -> byte
     return NULL
 
 
-def _tuple(log: dict[str, Any], target: Target) -> bytes:
-    """Write one log."""
+def _tuple(log: dict[str, Any], more: dict[str, Any], target: Target) -> bytes:
+    """Write one log, with more attributes than its own."""
     encoder = target.encoder
-    members = unwrapped(log, _IN_COLUMNS)
+    members = unwrapped(log, _IN_COLUMNS) | more
     attributes, dropped = encoder.object(members)
     time_ns = moment_ns(log.get("timestamp"))
     if time_ns is None and log.get("timestamp") is not None:

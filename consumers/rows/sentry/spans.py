@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from consumers.rows.binary import NULL, int2, int8, jsonb, sized, timestamptz
 from consumers.rows.otlp import gen_ai
+from consumers.rows.sentry import headers
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.lenient import mapping, moment_ns, sequence, text
 from consumers.rows.sentry.logs import id_field, objects_of, origin, unwrapped
@@ -71,7 +72,7 @@ def pack_transaction(item: Item, target: Target) -> bool:
         attributes=attributes,
     )
     children = [_legacy(mapping(span), trace, shared) for span in spans if isinstance(span, dict)]
-    _add([root, *children], target)
+    _add([root, *children], item, target)
     return True
 
 
@@ -79,12 +80,12 @@ def pack_spans(item: Item, target: Target) -> bool:
     """Pack a container of spans, or a single span as older SDKs send it; False if it is neither."""
     spans = objects_of(item)
     if spans is not None:
-        _add([_second(span) for span in spans], target)
+        _add([_second(span) for span in spans], item, target)
         return True
     span = mapping(item.json)
     if "span_id" not in span:
         return False
-    _add([_legacy(span, {}, {})], target)
+    _add([_legacy(span, {}, {})], item, target)
     return True
 
 
@@ -125,7 +126,10 @@ def _attributes(holder: dict[str, Any], item: dict[str, Any], in_columns: set[st
     return attributes | {f"sentry.{key}": value for key, value in item.items() if key not in in_columns}
 
 
-def _add(spans: list[_Span], target: Target) -> None:
+def _add(spans: list[_Span], item: Item, target: Target) -> None:
+    """Add the spans of an item; the first has what the headers say."""
+    for first in spans[:1]:
+        first.attributes |= headers.attributes(item, target)
     tuples = b"".join([_tuple(span, target) for span in spans])
     target.into.add("spans", tuples, len(spans))
 

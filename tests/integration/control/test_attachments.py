@@ -15,6 +15,8 @@ from tests.unit.rows.envelopes import EVENT_ID, envelope, item
 
 HOUR = {"from": when(-1800).isoformat(), "to": when(1800).isoformat()}
 CORE = random.Random(5).randbytes(3_000_001)  # noqa: S311 (the same bytes in every run)
+META = {"meta_length": 12}
+TRACE = {"trace_id": "a" * 32, "sample_rate": "0.5"}
 NAME = 'ä"\r\nX: y/../core.dmp'
 
 
@@ -23,8 +25,10 @@ async def shop(api: Api, archive: Archive) -> dict[str, Item]:
     """Make an app whose environments have attachments: a large one, a small one, and one that is not whole yet."""
     _, environments = await api.app("Shop with files")
     for environment in environments.values():
-        core = item("attachment", CORE, filename=NAME, content_type="text/html", attachment_type="event.minidump")
-        whole = envelope(item("event", {}), core, item("attachment", b""), event_id=EVENT_ID)
+        core = item(
+            "attachment", CORE, filename=NAME, content_type="text/html", attachment_type="event.minidump", **META
+        )
+        whole = envelope(item("event", {}), core, item("attachment", b""), event_id=EVENT_ID, trace=TRACE)
         await archive.store(environment["id"], whole)
         piece = replace(envelope(item("profile", b"half of it")), chunk=0, item_bytes=20, item=7)
         await archive.store(environment["id"], piece, seconds=1)
@@ -51,7 +55,7 @@ async def caller(api: Api, role: str) -> Api:
     return Api(api.service, key["key"])
 
 
-@pytest.mark.clause("Sentry b11")
+@pytest.mark.clause("Sentry 5b", "Sentry b11")
 async def test_an_attachment_is_read_back_byte_for_byte(api: Api, shop: dict[str, Item]) -> None:
     profile, empty, core = await listed(api, shop["production"])
     assert (profile["type"], profile["item"], profile["sizeBytes"], profile["complete"]) == ("profile", 7, 20, False)
@@ -68,7 +72,11 @@ async def test_an_attachment_is_read_back_byte_for_byte(api: Api, shop: dict[str
         "contentType": "text/html",
         "sizeBytes": len(CORE),
         "complete": True,
+        "headers": META,
+        "envelopeHeaders": {"trace": TRACE},
     }
+    assert (empty["headers"], empty["envelopeHeaders"]) == (None, {"trace": TRACE})
+    assert (profile["headers"], profile["envelopeHeaders"]) == (None, None)
     reply = await api.reply("GET", path_of(shop["production"], core))
     assert reply.status == 200
     headers = dict(reply.headers)
@@ -98,6 +106,8 @@ async def test_the_role_decides_who_may_have_the_bytes(
     reader = await caller(api, role)
     *_, core = await listed(reader, shop[slug])
     assert core["filename"] == (NAME if is_whole else MASK)
+    assert core["headers"] == (META if is_whole else {"meta_length": MASK})
+    assert core["envelopeHeaders"] == {"trace": TRACE if is_whole else MASK}
     assert (await reader.reply("GET", path_of(shop[slug], core))).status == (200 if is_whole else 403)
 
 

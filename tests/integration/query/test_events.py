@@ -84,8 +84,8 @@ def of_a_customer() -> list[Any]:
         otlp(Signal.TRACES, of_a_scope(traces(sent, resource={"service.name": "shop", "host.ip": SECRET}))),
         otlp(Signal.LOGS, logs(log(SECRET, trace_id=b"t" * 16, attributes=attributes(private)))),
         otlp(Signal.METRICS, metrics(Metric(name="cart.size", unit="1", metadata=attributes(private), gauge=gauge))),
-        envelope(item("event", error), event_id="e" * 32),
-        envelope(item("feedback", {"who": SECRET}, filename=SECRET)),
+        envelope(item("event", error, new=SECRET), event_id="e" * 32, trace={"trace_id": TRACE, "user_id": SECRET}),
+        envelope(item("feedback", {"who": SECRET}, filename=SECRET), new=SECRET),
     ]
 
 
@@ -115,7 +115,7 @@ async def pages(reader: Reader, **fields: Any) -> list[EventPage]:
     return found
 
 
-@pytest.mark.clause("OTLP d8")
+@pytest.mark.clause("OTLP d8", "Sentry 5b")
 async def test_every_kind_is_answered_with_what_was_sent(reader: Reader) -> None:
     found = {each["kind"]: each for each in await read(reader, until=when(-1))}
     assert set(found) == {"span", "log", "metric", "error", "item"}
@@ -144,6 +144,8 @@ async def test_every_kind_is_answered_with_what_was_sent(reader: Reader) -> None
     assert (found["metric"]["name"], found["metric"]["valueInt"]) == ("cart.size", "7")
     assert (found["error"]["eventId"], found["error"]["value"]) == ("e" * 32, SECRET)
     assert found["error"]["payload"]["request"] == {"data": SECRET}
+    assert (found["error"]["headers"], found["item"]["envelopeHeaders"]) == ({"new": SECRET}, {"new": SECRET})
+    assert found["error"]["envelopeHeaders"] == {"trace": {"trace_id": TRACE, "user_id": SECRET}}
     assert (found["item"]["type"], found["item"]["json"]) == ("feedback", {"who": SECRET})
 
 
@@ -159,6 +161,8 @@ async def test_redacted_events_show_names_times_counts_and_types_and_nothing_tha
     assert found["error"]["user"] == {"email": MASK}
     assert found["error"]["tags"] == {"who": MASK}
     assert found["error"]["payload"] == MASK
+    assert found["error"]["headers"] == found["item"]["envelopeHeaders"] == {"new": MASK}
+    assert found["error"]["envelopeHeaders"] == {"trace": MASK}
     shown = {
         "span": ("name", "traceId", "startedAt", "durationNano", "statusCode", "serviceName", "genAiOperation"),
         "log": ("at", "severityNumber", "traceId"),

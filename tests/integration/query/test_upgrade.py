@@ -7,15 +7,17 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from gateway.query import events
+from gateway.query import attachments, events
 from gateway.query.store import Reader
 from gateway.runtime import postgres
 from gateway.runtime.migrations import migrate
 from gateway.runtime.settings import Database
+from schemas.attachments import AttachmentsAsked
 from schemas.signals import Signal
 from schemas.stored import EventKind, EventsAsked, Order
 from tests.integration.query.archive import ORG, SHOP, START, Archive, as_item, when
 from tests.integration.upgrades import migrate_before
+from tests.unit.rows.envelopes import envelope, item
 from tests.unit.rows.records import otlp
 from tests.unit.rows.whole import STORED_RESOURCE, STORED_SCOPE, surrounded, whole_log, whole_metric, whole_span
 
@@ -27,12 +29,19 @@ LATER = 90 * 86_400
 OLD_ROWS = {
     "spans": (f"{OF_OTLP}, name, kind, start_ns, start_ts, duration_ns, status_code", f"{OTLP}, '', 1, 0, now(), 0, 0"),
     "logs": (f"{OF_OTLP}, ts, severity_number", f"{OTLP}, now(), 9"),
+    "error_events": (
+        "event_id, item_type, timestamp, level, grouping_hash, grouping_version, payload",
+        "gen_random_uuid(), 'event', now(), 'error', '', 1, '{}'",
+    ),
+    "sentry_items": ("item, type, headers, payload", "0, 'session', '{}', ''"),
+    "attachments": ("item, chunk, size_bytes, data", "0, 0, 0, ''"),
     "metric_points": (f"{OF_OTLP}, name, type, time_ns, ts", f"{OTLP}, '', 'gauge', 0, now()"),
 }
 NEW_RECORDS = [
     otlp(Signal.TRACES, surrounded(whole_span({}))),
     otlp(Signal.LOGS, surrounded(whole_log({}))),
     otlp(Signal.METRICS, surrounded(whole_metric("histogram", {}))),
+    envelope(item("event", {}), item("session", {}), item("attachment", b"a"), new=1),
 ]
 
 
@@ -91,3 +100,15 @@ async def test_what_stood_there_is_read_beside_what_old_and_new_workers_store(
     assert [each["resourceDroppedAttributesCount"] for each in items] == [0, 0, 6, 6]
     old, new = ({"service.name": "old"}, STORED_RESOURCE["attributes"])
     assert [each["resource"] for each in items] == [old, old, new, new]
+
+
+@pytest.mark.parametrize("kind", [EventKind.ERROR, EventKind.ITEM])
+async def test_headers_stand_beside_what_was_stored_without_them(upgraded: Reader, kind: EventKind) -> None:
+    assert [each["envelopeHeaders"] for each in await found(upgraded, kind)] == [None, None, {"new": 1}, {"new": 1}]
+
+
+async def test_attachments_have_headers_beside_what_was_stored_without_them(upgraded: Reader) -> None:
+    asked = AttachmentsAsked(since=when(-1), until=when(LATER + 1), event_id=None, after="", limit=100)
+    page = await attachments.page(upgraded, ORG, SHOP, asked, is_redacted=False)
+    newest_first = [as_item(each)["envelopeHeaders"] for each in page.items]
+    assert newest_first == [{"new": 1}, {"new": 1}, None, None]

@@ -84,6 +84,8 @@ async def test_an_event_is_stored_whole(leaf: Leaf) -> None:
         "grouping_version": 2,
         "user": {"id": "42", "email": "a@example.com"},
         "tags": {"k": "v", "n": "1"},
+        "headers": None,
+        "envelope_headers": None,
         "payload": event,
         "truncated": None,
     }
