@@ -2,6 +2,7 @@
 
 import math
 from typing import Any
+from uuid import UUID
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
@@ -20,9 +21,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 
 from schemas.signals import Signal
-from tests.integration.rows.leaf import Leaf, moment
-from tests.unit.rows.records import RECEIVED_NS, otlp
+from tests.integration.rows.leaf import ENVIRONMENT, Leaf, moment
+from tests.unit.rows.records import CHANNEL, INGEST_ID, RECEIVED_NS, otlp
 from tests.unit.rows.requests import attributes, metrics
+from tests.unit.rows.whole import STORED_EXEMPLAR, STORED_RESOURCE, STORED_SCOPE, surrounded, unset, whole_metric
 
 DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 UINT8_MAX = 2**64 - 1
@@ -195,6 +197,69 @@ async def test_a_point_is_stored_whole(leaf: Leaf, metric: Metric, stored: dict[
     (row,) = await leaf.read("metric_points")
     assert rows.counts == {"metric_points": 1}
     assert {column: row[column] for column in stored} == stored
+
+
+# What is stored of the points of a metric of which every field is set, by its kind: what that kind alone has.
+TOTALS = {"count": 6, "sum": 1.5}
+BUCKETS = {"offset": -1, "counts": [2, 3]}
+WHOLE: dict[str, list[dict[str, Any]]] = {
+    "gauge": [{"value_double": 0.5}, {"value_int": 7}],
+    "sum": [{"temporality": 1, "monotonic": True, **value} for value in ({"value_double": 0.5}, {"value_int": 7})],
+    "histogram": [
+        {"temporality": 1, "histogram": {**TOTALS, "min": 0.5, "max": 2, "counts": [1], "bounds": [2]}},
+    ],
+    "exponential_histogram": [
+        {
+            "temporality": 1,
+            "histogram": {
+                **TOTALS,
+                "min": -4,
+                "max": 2,
+                "scale": -2,
+                "zero_count": 1,
+                "zero_threshold": 0.5,
+                "positive": BUCKETS,
+                "negative": BUCKETS,
+            },
+        },
+    ],
+    "summary": [{"histogram": {**TOTALS, "quantiles": [{"quantile": 0.5, "value": 2}]}}],
+}
+
+
+@pytest.mark.clause("OTLP d4", "OTLP d8")
+@pytest.mark.parametrize("kind", WHOLE)
+async def test_every_field_of_a_point_is_stored(leaf: Leaf, kind: str) -> None:
+    request = surrounded(whole_metric(kind, {"k": 1}))
+    assert unset(request) == []
+    rows = await leaf.store(otlp(Signal.METRICS, request))
+    (resource_id,) = rows.resources
+    assert await leaf.resources() == {UUID(bytes=resource_id): STORED_RESOURCE}
+    common = {
+        "environment": ENVIRONMENT,
+        "channel": CHANNEL,
+        "received_at": moment(RECEIVED_NS),
+        "ingest_id": UUID(bytes=INGEST_ID),
+        "source": "otlp",
+        **STORED_SCOPE,
+        "resource_id": UUID(bytes=resource_id),
+        "name": "m",
+        "type": kind,
+        "unit": "ms",
+        "description": "d",
+        "metadata": {"prometheus.type": "info"},
+        "start_ns": 1,
+        "time_ns": 2,
+        "ts": moment(2),
+        "flags": 1,
+        "attributes": {"k": 1},
+        **({} if kind == "summary" else {"exemplars": [STORED_EXEMPLAR]}),
+    }
+    found = [
+        {column: value for column, value in row.items() if value is not None}
+        for row in await leaf.read("metric_points")
+    ]
+    assert found == [{**common, **own} for own in WHOLE[kind]]
 
 
 async def test_a_metric_without_data_is_no_point(leaf: Leaf) -> None:
