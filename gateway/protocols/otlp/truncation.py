@@ -37,7 +37,7 @@ def first_cut(request: Request, limits: Limits) -> str:
 
 def _attributes(message: Any) -> Sequence[_Pair]:  # noqa: ANN401 (see Part)
     """Answer the attributes of a part, which may have none."""
-    name = next((name for name in ("attributes", "filtered_attributes") if hasattr(message, name)), None)
+    name = next((name for name in ("attributes", "filtered_attributes", "metadata") if hasattr(message, name)), None)
     return () if name is None else children(message, name)
 
 

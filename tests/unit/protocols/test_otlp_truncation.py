@@ -69,6 +69,12 @@ TOLD: list[tuple[str, Signal, Message, str]] = [
         "resource_logs[0].resource['service.name'] has 1025 bytes; the first 1024 are stored as the name.",
     ),
     (
+        "of the metadata of a metric",
+        Signal.METRICS,
+        metrics({"metadata": attributes(MANY), "gauge": {"data_points": [{"time_unix_nano": 1}]}}),
+        "resource_metrics[0].scope_metrics[0].metrics[0] has 1025 attributes; the first 1024 are stored.",
+    ),
+    (
         "the name of a metric",
         Signal.METRICS,
         metrics({"name": "m" * 1025, "gauge": {"data_points": [{"time_unix_nano": 1}]}}),
