@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from consumers.rows.binary import NULL, boolean, float8, int2, int8, jsonb, sized, timestamptz
+from consumers.rows.binary import INT8_MAX, NULL, boolean, float8, int2, int8, jsonb, sized, timestamptz
 from consumers.rows.encoder import Encoder
 from consumers.rows.otlp.common import INT2_MAX, Prefix, clamped
 from consumers.rows.otlp.wire import Buckets, Exemplar, Metric, MetricsRequest, Point
@@ -65,8 +65,10 @@ def _metadata(metric: Metric, encoder: Encoder) -> bytes:
 def _point(point: Point, kind: str, received_ns: int, encoder: Encoder) -> bytes:
     """Write one data point."""
     attributes, dropped = encoder.attributes(point.attributes, 0)
-    start_ns = clamped("start_ns", point.start_time_unix_nano, encoder)
-    time_ns = clamped("time_ns", point.time_unix_nano, encoder)
+    start_ns, time_ns = point.start_time_unix_nano, point.time_unix_nano
+    if start_ns > INT8_MAX or time_ns > INT8_MAX:
+        start_ns = clamped("start_ns", start_ns, encoder)
+        time_ns = clamped("time_ns", time_ns, encoder)
     exemplars = () if kind == "summary" else point.exemplars
     columns = (
         int8(start_ns) if start_ns else NULL,
