@@ -35,8 +35,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     resolution = await ingest.resolve(exchange, *_key_and_channel(exchange), signal)
     if payload_format is None:
         raise UnsupportedMedia("Content-Type must be application/x-protobuf or application/json.")
-    is_of_sentry = "channel" in exchange.found.parameters
-    codec = codec_of(", ".join(request.headers.getall("Content-Encoding", ())), lenient=is_of_sentry)
+    codec = codec_of(", ".join(request.headers.getall("Content-Encoding", ())), lenient=exchange.found.is_of_sentrys)
     with ingest.admission.request(resolution.environment_id) as hold:
         body = await ingest.read(exchange, hold)
         data = ingest.inflate(body, codec, hold, max_bytes=ingest.limits.otlp_inflated_max_bytes)
