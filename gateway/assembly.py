@@ -64,7 +64,7 @@ async def run_edge(settings: Settings, sock: socket.socket, *, on_ready: Callabl
         account = Account(limits=Limits(directory.limited, now_ns), usage=Usage())
         reporter = await stack.enter_async_context(_reporting(settings, directory, account))
         ingest = Ingest(settings, directory, publisher, account, now_ns)
-        edge = Edge(ingest, functools.partial(handling.answer, service), readiness)
+        edge = Edge(ingest, functools.partial(handling.begin, service), readiness)
         reaping = await stack.enter_async_context(_reaping(settings, service))
         async with asyncio.TaskGroup() as tasks:
             kept = [tasks.create_task(each) for each in (directory.run(), reporter.run(), reaping)]

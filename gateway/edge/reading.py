@@ -56,7 +56,7 @@ class Reading:
         """Read the rest, and answer all of it.
 
         Args:
-            max_bytes: The most that it may be, where that is less than what it was made with.
+            max_bytes: The most that it may be, where that is not what it was made with.
 
         Raises:
             PayloadTooLarge: it is announced or turns out to be larger.

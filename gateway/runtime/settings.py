@@ -56,6 +56,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     large_body_max_bytes: Annotated[
         int, _says("Largest body as sent where crash dumps and attachments come: Sentry's envelopes and files.", ge=1)
     ] = 100 * MIB
+    control_body_max_bytes: Annotated[
+        int, _says("Largest body of a call to the control plane, as sent and once decompressed.", ge=1)
+    ] = MIB
     otlp_inflated_max_bytes: Annotated[int, _says("Largest OTLP body once decompressed.", ge=1)] = 64 * MIB
     envelope_inflated_max_bytes: Annotated[int, _says("Largest envelope once decompressed.", ge=1)] = 100 * MIB
     event_max_bytes: Annotated[

@@ -66,8 +66,10 @@ class Call(Struct, frozen=True, kw_only=True):
     @property
     def statuses(self) -> tuple[int, ...]:
         """Every status that the call can answer, without those of a fault of ours."""
-        # Headers that contradict each other, a body or a query that nobody asked for, can come with every request.
-        found = {self.status, 400, 401, 403, 408, 413, 422, 503, *self.refusals}
+        # Headers that contradict each other, and a query that nobody asked for, can come with every request.
+        found = {self.status, 400, 401, 403, 422, 503, *self.refusals}
+        if self.body is not None:
+            found |= {408, 413}
         if self.status_of is not None:
             found |= {200, _CREATED}
         if "{" in self.pattern:

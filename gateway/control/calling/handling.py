@@ -1,4 +1,4 @@
-"""How a request runs through its call; nothing here knows HTTP beyond method, path, query, headers and body."""
+"""How a request runs through its call: found and its caller known first, and answered once its body has been read."""
 
 import re
 from collections.abc import Mapping
@@ -17,63 +17,43 @@ from gateway.control.calling.reading import read_body, read_parameter, read_quer
 from gateway.control.calling.requests import Request, etag_of, fingerprint_of
 from gateway.control.guarding import approval_use
 from gateway.control.roles.authentication import authenticate
-from gateway.control.service import Service
+from gateway.control.service import Principal, Service
 from gateway.control.types import NoQuery
-from gateway.protocols.replies import Reply, problem
+from gateway.protocols.replies import Reply
 from schemas.attachments import File
-from schemas.errors import GatewayError
 
-_NOTHING: Mapping[str, str] = {}
 _UNCACHED = ("Cache-Control", "no-store")
 _HEADERS = (("Content-Type", "application/json"), _UNCACHED)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _DESCRIPTION = ("GET", "/openapi.json")
 
 
-async def answer(
-    service: Service,
-    method: str,
-    path: str,
-    *,
-    authorization: str | None,
-    query: Mapping[str, str],
-    headers: Mapping[str, str],
-    body: bytes,
-) -> Reply:
-    """Find and run the call of a request, or describe all calls; see `match` and `handle`."""
-    if (method, path) == _DESCRIPTION:
-        return _description()
-    try:
-        call, params = match(method, path)
-    except GatewayError as error:
-        return problem(error)
-    return await handle(service, call, params, authorization=authorization, query=query, headers=headers, body=body)
+class Begun(Struct, frozen=True):
+    """A call that was found, with the path's parameters, and whose caller is known."""
 
+    service: Service
+    call: Call
+    params: Mapping[str, str]
+    principal: Principal
 
-async def handle(
-    service: Service,
-    call: Call,
-    params: Mapping[str, str],
-    *,
-    authorization: str | None,
-    query: Mapping[str, str],
-    headers: Mapping[str, str] = _NOTHING,
-    body: bytes,
-) -> Reply:
-    """Run a call and answer it; every failure that has a name becomes a problem body (RFC 9457).
+    @property
+    def takes_body(self) -> bool:
+        """Whether the call reads a body."""
+        return self.call.body is not None
 
-    Args:
-        service: the parts of the control plane.
-        call: what `match` found.
-        params: the path's parameters, from `match`.
-        authorization: `Bearer mk_…` or the bare key.
-        query: the decoded query.
-        headers: the others, in the case that `Call.headers` names them in, or in any.
-        body: the body, not compressed.
-    """
-    try:
-        principal = await authenticate(service, authorization, takes_any_key=call.permission is None)
-        arguments: list[object] = [read_parameter(name, value) for name, value in params.items()]
+    async def answer(self, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Reply:
+        """Run the call and answer it.
+
+        Args:
+            query: the decoded query.
+            headers: the others, in the case that `Call.headers` names them in, or in any.
+            body: the body, not compressed.
+
+        Raises:
+            GatewayError: something is wrong with the request, or the rule refuses it.
+        """
+        call, service, principal = self.call, self.service, self.principal
+        arguments: list[object] = [read_parameter(name, value) for name, value in self.params.items()]
         asked = read_query(call.query or NoQuery, query)
         if call.body is not None:
             arguments.append(read_body(call.body, b"{}" if call.is_body_optional and not body else body))
@@ -87,14 +67,32 @@ async def handle(
 
         if call.action is None:
             return await rule(service)
-        fingerprint = fingerprint_of(call.method, f"{call.pattern} {[*params.values()]}", body)
+        fingerprint = fingerprint_of(call.method, f"{call.pattern} {[*self.params.values()]}", body)
         reply = await changes.run(service, principal, _change(call, fingerprint, headers), rule)
         if call.then is None:
             return reply
         answer = msgspec.json.decode(reply.body, type=get_type_hints(call.run)["return"])
         return _reply(call, await call.then(service, principal, *arguments, answer))
-    except GatewayError as error:
-        return problem(error)
+
+
+async def begin(service: Service, method: str, path: str, *, authorization: str | None) -> Reply | Begun:
+    """Find the call of a request and who makes it, or describe all calls.
+
+    Args:
+        service: the parts of the control plane.
+        method: in capitals.
+        path: as it was sent, still percent-encoded.
+        authorization: `Bearer mk_…` or the bare key.
+
+    Raises:
+        NotFound, MethodNotAllowed: see `match`.
+        Unauthenticated, Forbidden, DirectoryUnavailable: see `authenticate`.
+    """
+    if (method, path) == _DESCRIPTION:
+        return _description()
+    call, params = match(method, path)
+    principal = await authenticate(service, authorization, takes_any_key=call.permission is None)
+    return Begun(service, call, params, principal)
 
 
 def _change(call: Call, fingerprint: bytes, headers: Mapping[str, str]) -> Change:

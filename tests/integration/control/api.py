@@ -1,14 +1,18 @@
-"""A caller of the control plane, without HTTP: method, path and body in, status and object out."""
+"""A caller of the control plane, without the edge: method, path and body in, status and object out."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from aiohttp import web
 from msgspec import Struct, structs
+from multidict import CIMultiDict, MultiMapping
 
-from gateway.control.calling.calls import match
-from gateway.control.calling.handling import handle
+from gateway.control.calling.handling import begin
 from gateway.control.service import Service
-from gateway.protocols.replies import Reply
+from gateway.identity.credentials import control_key
+from gateway.protocols.replies import Reply, problem
+from schemas.errors import GatewayError
 
 Item = dict[str, Any]
 # What one environment has beside its fields as long as nothing was sent to it.
@@ -30,16 +34,18 @@ class Api(Struct, frozen=True):
         **query: str,
     ) -> Reply:
         """Make a call and answer the reply as the edge gets it."""
-        call, params = match(method, path)
-        return await handle(
-            self.service,
-            call,
-            params,
-            authorization=self.key and f"Bearer {self.key}",
-            query=query,
-            headers=headers or {},
-            body=body if isinstance(body, bytes) else msgspec.json.encode(body or {}),
-        )
+        encoded = body if isinstance(body, bytes) else msgspec.json.encode(body or {})
+        return await self.raw(method, path, query, CIMultiDict(headers or {}), encoded)
+
+    async def raw(
+        self, method: str, path: str, query: Mapping[str, str], headers: MultiMapping[str], body: bytes
+    ) -> Reply:
+        """Make a call as it came, names that were sent twice included."""
+        try:
+            begun = await begin(self.service, method, path, authorization=self.key and f"Bearer {self.key}")
+            return begun if isinstance(begun, Reply) else await begun.answer(query=query, headers=headers, body=body)
+        except GatewayError as error:
+            return problem(error)
 
     async def call(
         self,
@@ -86,3 +92,11 @@ class Api(Struct, frozen=True):
         app = await self.made("/apps", {"name": name})
         environments = await self.got(f"/apps/{app['id']}/environments")
         return app, {each["slug"]: each for each in environments["items"]}
+
+
+async def answered(service: Service, request: web.BaseRequest) -> web.StreamResponse:
+    """Answer a request over HTTP as its call does."""
+    path = request.raw_path.partition("?")[0]
+    caller = Api(service, control_key(request.headers))
+    reply = await caller.raw(request.method, path, request.query, request.headers, await request.read())
+    return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.pieces or reply.body)

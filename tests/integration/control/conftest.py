@@ -1,14 +1,13 @@
 """The control plane over real PostgreSQL and Kafka, seeded, and a second organization beside it."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import RawTestServer
 from msgspec import Struct
 
-from gateway.control.calling.handling import answer
 from gateway.control.credentials import management_keys
 from gateway.control.roles.access_types import CreateManagementKey
 from gateway.control.seed import Seeded, SeedSecrets, seed
@@ -20,7 +19,7 @@ from gateway.runtime import clock, postgres
 from gateway.runtime.ids import new_ulid
 from gateway.runtime.settings import Database, Kafka
 from gateway.stream.topics import KafkaTopics
-from tests.integration.control.api import Api
+from tests.integration.control.api import Api, answered
 from tests.integration.control.cli import Cli
 from tests.integration.query.archive import Archive as StoredEvents
 
@@ -64,23 +63,10 @@ async def other(service: Service) -> Api:
 @pytest.fixture(scope="module")
 async def url(service: Service) -> AsyncIterator[str]:
     """URL of a server that does nothing but serve the calls."""
-
-    async def serve(request: web.BaseRequest) -> web.Response:
-        reply = await answer(
-            service,
-            request.method,
-            request.raw_path.partition("?")[0],
-            authorization=request.headers.get("Authorization"),
-            query=request.query,
-            headers=request.headers,
-            body=await request.read(),
-        )
-        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.pieces or reply.body)
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", serve)
-    async with TestServer(app) as server:
-        yield str(server.make_url("/"))
+    server = RawTestServer(partial(answered, service))
+    await server.start_server()
+    yield str(server.make_url("/"))
+    await server.close()
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from msgspec import Struct, structs
 from gateway.cli.client import CallFailed
 from gateway.cli.main import COMMANDS, group
 from gateway.control.calling.calls import CALLS, match
-from gateway.control.calling.handling import answer
 from gateway.control.seed import Seeded
 from gateway.control.service import Service
+from tests.integration.control.api import answered
 
 LATER = "2090-01-01T00:00:00Z"
 
@@ -45,18 +45,9 @@ async def cli(service: Service, seeded: Seeded) -> AsyncIterator[Cli]:
     calls: set[str] = set()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        path = request.raw_path.partition("?")[0]
-        reply = await answer(
-            service,
-            request.method,
-            path,
-            authorization=request.headers.get("Authorization"),
-            query=request.query,
-            headers=request.headers,
-            body=await request.read(),
-        )
-        calls.add(f"{request.method} {match(request.method, path)[0].pattern}")
-        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.pieces or reply.body)
+        response = await answered(service, request)
+        calls.add(f"{request.method} {match(request.method, request.raw_path.partition('?')[0])[0].pattern}")
+        return response
 
     server = RawTestServer(handle)
     await server.start_server()

@@ -287,7 +287,7 @@ CONTROL_ROWS = (
     ("an unknown field", "POST", "/apps", {"name": "x", "colour": "red"}, None, 422, "colour"),
     ("a missing field", "POST", "/apps", {}, None, 422, "name"),
     ("a slug that is taken", "POST", "/apps", {"name": "x", "slug": "default"}, None, 409, "default"),
-    ("a body that is too large", "POST", "/apps", b" " * (LIMITS.body_max_bytes + 1), None, 413, "larger"),
+    ("a body that is too large", "POST", "/apps", b" " * (LIMITS.control_body_max_bytes + 1), None, 413, "larger"),
 )
 
 

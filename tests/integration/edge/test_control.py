@@ -1,0 +1,125 @@
+"""The control plane over HTTP: who asks is known before a body is read, and a body has a limit of its own."""
+
+import json
+import socket
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from msgspec import Struct
+
+from gateway.runtime.settings import Limits
+from tests.acceptance.sending import Answer, Connection, send
+from tests.acceptance.stack import App
+from tests.integration.edge.forms import PROTOBUF, logs_protobuf
+from tests.integration.edge.world import World
+
+BODY_MAX_BYTES = 60_000
+CONTROL_BODY_MAX_BYTES = 20_000
+IN_FLIGHT_MAX_BYTES = 200_000
+
+
+class Narrow(Struct):
+    """An edge with little room for bodies, an app and a key of it, and an administrator's key."""
+
+    url: str
+    app: App
+    key: str
+    management_key: str
+
+    def send(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Make a call as the administrator; `if_match` becomes `If-Match`."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        own = {"Authorization": f"Bearer {self.management_key}", "Content-Type": "application/json"}
+        encoded = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        return send(self.url + path, method=method, headers={**own, **more}, body=encoded)
+
+
+@pytest.fixture(scope="module")
+def narrow(world: World) -> Iterator[Narrow]:
+    """Run an edge whose limits of bodies are small."""
+    app = world.control.app()
+    with world.edge(
+        limits_body_max_bytes=BODY_MAX_BYTES,
+        limits_control_body_max_bytes=CONTROL_BODY_MAX_BYTES,
+        limits_in_flight_max_bytes=IN_FLIGHT_MAX_BYTES,
+        limits_in_flight_environment_percent=99,
+    ) as (_, url):
+        yield Narrow(url, app, app.key(), world.control.management_key)
+
+
+@contextmanager
+def tap(url: str) -> Generator[socket.socket]:
+    """Open a connection to write whatever bytes on it."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        yield connection
+
+
+def head(method: str, path: str, **headers: object) -> bytes:
+    """Write the head of a request; `content_length` becomes `Content-Length`."""
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return f"{method} {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode()
+
+
+# What a stranger sends, and the status that it gets while most of the body has not come; `events` is a key for events.
+STRANGERS = [
+    ("POST", "/nope", None, 404),
+    ("PUT", "/apps", None, 405),
+    ("GET", "/openapi.json", None, 200),
+    ("POST", "/apps", None, 401),
+    ("POST", "/apps", "mk_admin_wrong", 401),
+    ("POST", "/apps", "events", 403),
+]
+
+
+@pytest.mark.parametrize("row", STRANGERS, ids=lambda row: f"{row[0]} {row[1]} {row[2]}")
+@pytest.mark.parametrize("expect", [{}, {"Expect": "100-continue"}], ids=["sends", "waits"])
+def test_a_stranger_is_answered_before_the_body_and_holds_nothing_that_ingest_needs(
+    narrow: Narrow, row: tuple[str, str, str | None, int], expect: dict[str, str]
+) -> None:
+    method, path, key, status = row
+    shown = {} if key is None else {"Authorization": f"Bearer {narrow.key if key == 'events' else key}"}
+    with ExitStack() as stack:
+        for _ in range(IN_FLIGHT_MAX_BYTES // BODY_MAX_BYTES + 1):
+            connection = stack.enter_context(tap(narrow.url))
+            connection.sendall(head(method, path, Content_Length=BODY_MAX_BYTES, **shown, **expect))
+            if not expect:
+                connection.sendall(b" " * (BODY_MAX_BYTES - 1))
+            assert connection.recv(4096).split()[1] == str(status).encode()
+        answer = PROTOBUF.send(narrow.url, narrow.key, narrow.app.channel, body=logs_protobuf("x" * 50_000))
+        assert answer.status == 200, answer
+
+
+def test_a_caller_who_is_known_and_waits_is_told_to_go_on(narrow: Narrow) -> None:
+    body = b'{"name":"Waited"}'
+    key = f"Bearer {narrow.management_key}"
+    with tap(narrow.url) as connection:
+        connection.sendall(head("POST", "/apps", Authorization=key, Content_Length=len(body), Expect="100-continue"))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(body)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_body_has_a_limit_of_its_own(narrow: Narrow) -> None:
+    assert Limits().control_body_max_bytes == 1024 * 1024
+    for size_bytes, status in ((CONTROL_BODY_MAX_BYTES, 201), (CONTROL_BODY_MAX_BYTES + 1, 413)):
+        # As an announcement alone, and in pieces of unknown number.
+        for is_in_pieces in (False, True):
+            body = json.dumps({"name": f"Large {is_in_pieces}"}).encode().ljust(size_bytes)
+            sent = iter([body[:1000], body[1000:]]) if is_in_pieces else body
+            headers = {"Authorization": f"Bearer {narrow.management_key}", "Content-Type": "application/json"}
+            answer = send(f"{narrow.url}/apps", headers=headers, body=sent)
+            assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert str(CONTROL_BODY_MAX_BYTES) in answer.json()["detail"]
+
+
+def test_a_body_that_no_call_takes_is_not_read(narrow: Narrow) -> None:
+    with Connection(narrow.url) as connection:
+        for _ in range(2):
+            key = {"Authorization": f"Bearer {narrow.management_key}"}
+            answer = connection.send("/whoami", "GET", key, b"{" * 1000)
+            assert answer.status == 200, answer
+            assert answer.headers.get("connection", "keep-alive") == "keep-alive"
