@@ -11,7 +11,7 @@ from gateway.edge.handlers import control, operations, otlp, sentry
 from gateway.edge.ingest import Ingest
 from gateway.edge.readiness import Readiness
 from gateway.edge.reading import check_framing, drain, ends_connection
-from gateway.edge.routes import Family, check_method, find
+from gateway.edge.routes import CONTROL, Family, check_method, find
 from gateway.protocols.replies import Reply
 from gateway.runtime import metrics
 from gateway.runtime.settings import Settings
@@ -60,7 +60,8 @@ class Edge:
             check_framing(request)
             if request.method == "OPTIONS" and exchange.has_preflight():
                 return exchange.preflight()
-            check_method(exchange.found, request.method)
+            if exchange.found.route is not CONTROL:
+                check_method(exchange.found, request.method)
             reply = await self._answer(exchange)
         except GatewayError as error:
             reply = self._refuse(exchange, error)

@@ -57,6 +57,8 @@ from gateway.control.types import (
 )
 from schemas.errors import MethodNotAllowed, NotFound
 
+DESCRIPTION_PATH = "/openapi.json"
+"""Where the description of all calls stands, for which no key is needed."""
 _CREATED = 201
 _EMPTY = 204
 
@@ -198,7 +200,7 @@ CALLS = (
 
 
 def match(method: str, path: str) -> tuple[Call, dict[str, str]]:
-    """Find the call of a method and a path, and the path's parameters.
+    """Find the call of a method and a path, and the path's parameters; that of HEAD is the one of GET.
 
     Args:
         method: in capitals.
@@ -208,11 +210,19 @@ def match(method: str, path: str) -> tuple[Call, dict[str, str]]:
         NotFound: no call has this path.
         MethodNotAllowed: one has, with another method.
     """
-    matching = [(call, params) for call in CALLS if (params := read_path(call.pattern, path)) is not None]
-    for call, params in matching:
-        if call.method == method:
+    wanted = "GET" if method == "HEAD" else method
+    for call in CALLS:
+        if call.method == wanted and (params := read_path(call.pattern, path)) is not None:
             return call, params
-    if matching:
-        allowed = tuple(call.method for call, _ in matching)
-        raise MethodNotAllowed(f"This path takes {', '.join(allowed)}.", allowed=allowed)
-    raise NotFound("There is no call with this path.")
+    allowed = methods_at(path)
+    raise MethodNotAllowed(f"This path takes {', '.join(allowed)}.", allowed=allowed)
+
+
+def methods_at(path: str) -> tuple[str, ...]:
+    """Answer the methods that a path takes: HEAD wherever GET is (RFC 9110 9.1), and OPTIONS; raises as `match`."""
+    methods = [call.method for call in CALLS if read_path(call.pattern, path) is not None]
+    if path == DESCRIPTION_PATH:
+        methods.append("GET")
+    if not methods:
+        raise NotFound("There is no call with this path.")
+    return (*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS")

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.control.calling import changes, openapi
 from gateway.control.calling.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
-from gateway.control.calling.calls import CALLS, match
+from gateway.control.calling.calls import CALLS, DESCRIPTION_PATH, match, methods_at
 from gateway.control.calling.changes import Change
 from gateway.control.calling.reading import read_body, read_parameter, read_query
 from gateway.control.calling.requests import Request, etag_of, fingerprint_of
@@ -25,7 +25,7 @@ from schemas.attachments import File
 _UNCACHED = ("Cache-Control", "no-store")
 _HEADERS = (("Content-Type", "application/json"), _UNCACHED)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_DESCRIPTION = ("GET", "/openapi.json")
+_READING = {"GET", "HEAD"}
 
 
 class Begun(Struct, frozen=True):
@@ -76,7 +76,7 @@ class Begun(Struct, frozen=True):
 
 
 async def begin(service: Service, method: str, path: str, *, authorization: str | None) -> Reply | Begun:
-    """Find the call of a request and who makes it, or describe all calls.
+    """Find the call of a request and who makes it; or describe all calls, or tell what a path takes.
 
     Args:
         service: the parts of the control plane.
@@ -88,7 +88,9 @@ async def begin(service: Service, method: str, path: str, *, authorization: str 
         NotFound, MethodNotAllowed: see `match`.
         Unauthenticated, Forbidden, DirectoryUnavailable: see `authenticate`.
     """
-    if (method, path) == _DESCRIPTION:
+    if method == "OPTIONS":
+        return Reply(status=204, headers=(("Allow", ", ".join(methods_at(path))),), body=b"")
+    if path == DESCRIPTION_PATH and method in _READING:
         return _description()
     call, params = match(method, path)
     principal = await authenticate(service, authorization, takes_any_key=call.permission is None)
@@ -110,7 +112,7 @@ def _change(call: Call, fingerprint: bytes, headers: Mapping[str, str]) -> Chang
 
 @cache
 def _description() -> Reply:
-    """Answer the description of the interface, for which no key is needed."""
+    """Answer the description of the interface."""
     return Reply(status=200, headers=(("Content-Type", "application/json"),), body=openapi.write(CALLS))
 
 

@@ -67,6 +67,7 @@ def head(method: str, path: str, **headers: object) -> bytes:
 STRANGERS = [
     ("POST", "/nope", None, 404),
     ("PUT", "/apps", None, 405),
+    ("POST", "/openapi.json", None, 405),
     ("GET", "/openapi.json", None, 200),
     ("POST", "/apps", None, 401),
     ("POST", "/apps", "mk_admin_wrong", 401),
@@ -123,3 +124,31 @@ def test_a_body_that_no_call_takes_is_not_read(narrow: Narrow) -> None:
             answer = connection.send("/whoami", "GET", key, b"{" * 1000)
             assert answer.status == 200, answer
             assert answer.headers.get("connection", "keep-alive") == "keep-alive"
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/apps", "/apps/{app}", "/apps/none", "/nope"])
+def test_head_is_answered_as_get_without_the_body(narrow: Narrow, path: str) -> None:
+    path = path.replace("{app}", narrow.app.id)
+    asked, got = narrow.send("HEAD", path), narrow.send("GET", path)
+    assert (asked.status, asked.headers, asked.body) == (got.status, got.headers | {"date": asked.headers["date"]}, b"")
+    assert got.body
+
+
+ALLOWED = [
+    ("/openapi.json", "GET, HEAD, OPTIONS"),
+    ("/apps", "POST, GET, HEAD, OPTIONS"),
+    ("/apps/x", "GET, PATCH, DELETE, HEAD, OPTIONS"),
+    ("/environments/x/pause", "POST, OPTIONS"),
+]
+
+
+@pytest.mark.parametrize(("path", "allowed"), ALLOWED)
+def test_what_a_path_takes_is_told_without_a_key(narrow: Narrow, path: str, allowed: str) -> None:
+    for method, status in (("OPTIONS", 204), ("PUT", 405), ("TRACE", 405)):
+        answer = send(narrow.url + path, method=method, body=None)
+        assert (answer.status, answer.headers["allow"]) == (status, allowed), (method, answer)
+
+
+def test_nothing_is_told_of_a_path_that_there_is_not(narrow: Narrow) -> None:
+    for method in ("OPTIONS", "HEAD", "TRACE"):
+        assert send(f"{narrow.url}/nope", method=method, body=None).status == 404

@@ -65,7 +65,13 @@ def test_an_unknown_path_is_not_found(path: str) -> None:
 def test_another_method_is_not_allowed_and_those_that_are_stand_in_the_error() -> None:
     with pytest.raises(MethodNotAllowed) as caught:
         match("DELETE", "/apps")
-    assert caught.value.allowed == ("POST", "GET")
+    assert caught.value.allowed == ("POST", "GET", "HEAD", "OPTIONS")
+
+
+def test_head_is_the_call_of_get() -> None:
+    assert match("HEAD", "/apps/x") == match("GET", "/apps/x")
+    with pytest.raises(MethodNotAllowed):
+        match("HEAD", "/environments/x/wipe")
 
 
 def test_an_encoded_slash_stays_within_its_segment() -> None:
