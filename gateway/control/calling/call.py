@@ -69,7 +69,7 @@ class Call(Struct, frozen=True, kw_only=True):
         # Headers that contradict each other, and a query that nobody asked for, can come with every request.
         found = {self.status, 400, 401, 403, 422, 503, *self.refusals}
         if self.body is not None:
-            found |= {408, 413}
+            found |= {408, 413, 415}
         if self.status_of is not None:
             found |= {200, _CREATED}
         if "{" in self.pattern:

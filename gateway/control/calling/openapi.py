@@ -22,7 +22,8 @@ The control plane: apps, environments, channels, keys, tokens, people, and what 
 Events go to `/v1/logs`, `/v1/traces` and `/v1/metrics` (OpenTelemetry) and to `/api/{channel}/envelope/` (Sentry);
 the forms of those are described by their protocols. Every call takes a management key (mk_). Lists are oldest first
 unless they say otherwise, and go on with `after`, the `next` of the page before. A parameter that a call does not know,
-or that is sent twice, is refused. A failure is a problem body (RFC 9457) whose `detail` says what to do.
+or that is sent twice, is refused. A body is JSON, and may be compressed as `Content-Encoding` says. A failure is a
+problem body (RFC 9457) whose `detail` says what to do.
 """
 _REQUEST_HEADERS = {
     IDEMPOTENCY_KEY: "The same call with the same key is answered as before and changes nothing more; kept for a day.",
@@ -33,7 +34,8 @@ _REQUEST_HEADERS = {
 }
 _ETAG = ("ETag", "The entity tag of the object, for `If-Match`.")
 _WAIT = ("Retry-After", "Seconds to wait.")
-_HEADERS_OF_FAILURES = {401: ("WWW-Authenticate", "`Bearer`."), 429: _WAIT, 503: _WAIT}
+_CODINGS = ("Accept-Encoding", "The content encodings that are known, where the body's is not.")
+_HEADERS_OF_FAILURES = {401: ("WWW-Authenticate", "`Bearer`."), 415: _CODINGS, 429: _WAIT, 503: _WAIT}
 _FAILURES = {
     400: "The request cannot be read.",
     401: "No key was sent, or none that is known and live.",
@@ -44,6 +46,7 @@ _FAILURES = {
     410: "The environment has expired.",
     412: "The object is not the one that `If-Match` names.",
     413: "The body is too large.",
+    415: "The body is no JSON, or compressed in a way that is not known.",
     422: "A field or parameter is unknown or has an impossible value; `detail` names it.",
     428: "The call destroys something, or lets that be done unasked, and has to be confirmed; nothing was done.",
     503: "Something that this needs cannot be reached now; nothing was done.",

@@ -1,14 +1,20 @@
 """The control plane over HTTP: finds out who asks before a body is read, and hands the call to whoever answers it."""
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
 
-from gateway.edge.admission import CONTROL_PLANE
+from gateway.edge.admission import CONTROL_PLANE, Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
-from gateway.identity.credentials import control_key
+from gateway.identity.credentials import control_key, single
+from gateway.protocols.body import codec_of
 from gateway.protocols.replies import Reply, problem
-from schemas.errors import GatewayError
+from schemas.errors import GatewayError, UnsupportedMedia
+
+_JSON = "application/json"
+_IS_JSON = re.compile(r"application/(?:[^/\s]+\+)?json")
+_SHOWN_MAX_CHARACTERS = 80
 
 
 class Begun(Protocol):
@@ -46,10 +52,23 @@ async def answer(ingest: Ingest, calls: Calls, exchange: Exchange) -> Reply:
     if isinstance(begun, Reply):
         return begun
     with ingest.admission.request(CONTROL_PLANE) as hold:
-        body = b""
-        if begun.takes_body:
-            body = await ingest.reading(exchange, hold).all(ingest.limits.control_body_max_bytes)
+        # Of what has no body the content type says nothing.
+        body = await _read(ingest, exchange, hold) if begun.takes_body and request.body_exists else b""
         return await begun.answer(query=request.query, headers=request.headers, body=body)
+
+
+async def _read(ingest: Ingest, exchange: Exchange, hold: Hold) -> bytes:
+    headers = exchange.request.headers
+    content_type = single(headers, "Content-Type") or _JSON
+    if not _IS_JSON.fullmatch(content_type.partition(";")[0].strip().lower()):
+        raise UnsupportedMedia(
+            f"The body of a call is JSON, and Content-Type says {content_type[:_SHOWN_MAX_CHARACTERS]!r}. "
+            f"Add the header Content-Type: {_JSON}."
+        )
+    codec = codec_of(", ".join(headers.getall("Content-Encoding", ())), lenient=False)
+    max_bytes = ingest.limits.control_body_max_bytes
+    body = await ingest.reading(exchange, hold).all(max_bytes)
+    return ingest.inflate(body, codec, hold, max_bytes=max_bytes)
 
 
 def refuse(exchange: Exchange, error: GatewayError) -> Reply:  # noqa: ARG001 (the signature of every family)

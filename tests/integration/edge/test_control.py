@@ -1,11 +1,15 @@
 """The control plane over HTTP: who asks is known before a body is read, and a body has a limit of its own."""
 
+import gzip
 import json
 import socket
-from collections.abc import Generator, Iterator
+import sys
+import zlib
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
+import brotli
 import pytest
 from msgspec import Struct
 
@@ -14,6 +18,11 @@ from tests.acceptance.sending import Answer, Connection, send
 from tests.acceptance.stack import App
 from tests.integration.edge.forms import PROTOBUF, logs_protobuf
 from tests.integration.edge.world import World
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BODY_MAX_BYTES = 60_000
 CONTROL_BODY_MAX_BYTES = 20_000
@@ -152,3 +161,68 @@ def test_what_a_path_takes_is_told_without_a_key(narrow: Narrow, path: str, allo
 def test_nothing_is_told_of_a_path_that_there_is_not(narrow: Narrow) -> None:
     for method in ("OPTIONS", "HEAD", "TRACE"):
         assert send(f"{narrow.url}/nope", method=method, body=None).status == 404
+
+
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "identity": bytes,
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_body_may_be_compressed_within_the_same_limit(narrow: Narrow, coding: str) -> None:
+    for size_bytes, status in ((CONTROL_BODY_MAX_BYTES, 201), (CONTROL_BODY_MAX_BYTES + 1, 413)):
+        body = json.dumps({"name": f"Compressed {coding}"}).encode().ljust(size_bytes)
+        answer = narrow.send("POST", "/apps", CODINGS[coding](body), Content_Encoding=coding)
+        assert answer.status == status, answer
+    assert str(CONTROL_BODY_MAX_BYTES) in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("coding", "status"), [("bogus", 415), ("gzip, br", 415), ("gzip", 400)])
+def test_a_coding_that_is_not_known_or_not_true_is_told(narrow: Narrow, coding: str, status: int) -> None:
+    answer = narrow.send("POST", "/apps", {"name": "Coded"}, Content_Encoding=coding)
+    assert answer.status == status, answer
+    assert coding.partition(",")[0] in answer.json()["detail"]
+    assert answer.headers.get("accept-encoding") == ("gzip, deflate, br, zstd" if status == 415 else None)
+
+
+def test_a_repeat_in_another_coding_is_the_same_call(narrow: Narrow) -> None:
+    body = b'{"name":"Repeated"}'
+    first = narrow.send("POST", "/apps", body, Idempotency_Key="coded")
+    again = narrow.send("POST", "/apps", gzip.compress(body), Idempotency_Key="coded", Content_Encoding="gzip")
+    assert (first.status, again.status, again.body) == (201, 201, first.body)
+
+
+TYPES = [
+    ("application/json", True),
+    ("Application/JSON; charset=utf-8", True),
+    ("application/merge-patch+json", True),
+    (None, True),
+    ("text/plain", False),
+    ("application/x-www-form-urlencoded", False),
+    ("application/xml", False),
+    ("application/jsonp", False),
+    ("text/json, application/json", False),
+]
+
+
+@pytest.mark.parametrize(("content_type", "is_taken"), TYPES)
+def test_a_body_is_json_and_says_so(narrow: Narrow, content_type: str | None, is_taken: bool) -> None:
+    headers = {"Authorization": f"Bearer {narrow.management_key}"}
+    headers |= {} if content_type is None else {"Content-Type": content_type}
+    answer = send(f"{narrow.url}/apps/{narrow.app.id}", method="PATCH", headers=headers, body=b'{"name":"Typed"}')
+    assert answer.status == (200 if is_taken else 415), answer
+    if not is_taken:
+        assert "Add the header Content-Type: application/json." in answer.json()["detail"]
+
+
+def test_where_there_is_no_body_its_type_says_nothing(narrow: Narrow) -> None:
+    key = narrow.app.made_key()
+    # As `curl -d ''` sends it.
+    form = "application/x-www-form-urlencoded"
+    answer = narrow.send("POST", f"/api-keys/{key['id']}/rotate", b"", Content_Type=form, Content_Encoding="gzip")
+    assert answer.status == 201, answer

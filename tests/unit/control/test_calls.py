@@ -51,7 +51,7 @@ def test_the_headers_of_a_call_follow_from_what_it_does() -> None:
 def test_the_statuses_of_a_call_follow_from_what_it_does() -> None:
     assert match("GET", "/apps/x")[0].statuses == (200, 400, 401, 403, 404, 422, 503)
     assert set(match("POST", "/environments/x/wipe")[0].statuses) >= {200, 404, 428}
-    assert set(match("POST", "/apps")[0].statuses) >= {201, 408, 409, 413}
+    assert set(match("POST", "/apps")[0].statuses) >= {201, 408, 409, 413, 415}
     assert set(match("PUT", "/apps/x/environments/by-ref/y")[0].statuses) >= {200, 201, 409}
     assert 412 in match("PATCH", "/environments/x")[0].statuses
 
