@@ -11,12 +11,14 @@ from gateway.control.types import Input
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
+IF_NONE_MATCH = "If-None-Match"
 CONFIRM = "X-Confirm"
 CHALLENGE = "X-Confirm-Challenge"
 APPROVAL = "X-Approval"
 
 _CREATED = 201
 _NO_CONTENT = 204
+_NOT_MODIFIED = 304
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -54,7 +56,8 @@ class Call(Struct, frozen=True, kw_only=True):
     @property
     def headers(self) -> tuple[str, ...]:
         """The request headers that the call reads beside its credential; none must be sent."""
-        own = {"POST": (IDEMPOTENCY_KEY,), "PATCH": (IF_MATCH,)}.get(self.method, ())
+        reading = (IF_NONE_MATCH,) if self.is_object else ()
+        own = {"GET": reading, "POST": (IDEMPOTENCY_KEY,), "PATCH": (IF_MATCH,)}.get(self.method, ())
         confirming = (CONFIRM, CHALLENGE) if self.confirms else ()
         return (*own, *confirming, APPROVAL) if self.approval else (*own, *confirming)
 
@@ -76,6 +79,8 @@ class Call(Struct, frozen=True, kw_only=True):
             found.add(404)
         if self.method == "POST":
             found.add(409)
+        if IF_NONE_MATCH in self.headers:
+            found.add(_NOT_MODIFIED)
         if IF_MATCH in self.headers:
             found.add(412)
         if self.confirms:

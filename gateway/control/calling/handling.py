@@ -10,21 +10,23 @@ import msgspec
 from msgspec import Struct
 
 from gateway.control.calling import changes, openapi
-from gateway.control.calling.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
+from gateway.control.calling.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Call
 from gateway.control.calling.calls import CALLS, DESCRIPTION_PATH, match, methods_at
 from gateway.control.calling.changes import Change
 from gateway.control.calling.reading import read_body, read_parameter, read_query
-from gateway.control.calling.requests import Request, etag_of, fingerprint_of
+from gateway.control.calling.requests import Request, etag_of, fingerprint_of, is_known
 from gateway.control.guarding import approval_use
 from gateway.control.roles.authentication import authenticate
 from gateway.control.service import Principal, Service
 from gateway.control.types import NoQuery
+from gateway.identity.credentials import Headers, single
 from gateway.protocols.replies import Reply
 from schemas.attachments import File
 
 _UNCACHED = ("Cache-Control", "no-store")
 _HEADERS = (("Content-Type", "application/json"), _UNCACHED)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_LISTS = {IF_MATCH, IF_NONE_MATCH}
 _READING = {"GET", "HEAD"}
 
 
@@ -41,12 +43,12 @@ class Begun(Struct, frozen=True):
         """Whether the call reads a body."""
         return self.call.body is not None
 
-    async def answer(self, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Reply:
+    async def answer(self, *, query: Mapping[str, str], headers: Headers, body: bytes) -> Reply:
         """Run the call and answer it.
 
         Args:
             query: the decoded query.
-            headers: the others, in the case that `Call.headers` names them in, or in any.
+            headers: all of them; the call reads those that it names.
             body: the body, not compressed.
 
         Raises:
@@ -65,10 +67,11 @@ class Begun(Struct, frozen=True):
                 return _reply(call, await approval_use.run(inner, principal, call, arguments))
             return _reply(call, await call.run(inner, principal, *arguments))
 
+        given = _given(call, headers)
         if call.action is None:
-            return await rule(service)
+            return _unless_known(await rule(service), given.get(IF_NONE_MATCH))
         fingerprint = fingerprint_of(call.method, f"{call.pattern} {[*self.params.values()]}", body)
-        reply = await changes.run(service, principal, _change(call, fingerprint, headers), rule)
+        reply = await changes.run(service, principal, _change(call, fingerprint, given), rule)
         if call.then is None:
             return reply
         answer = msgspec.json.decode(reply.body, type=get_type_hints(call.run)["return"])
@@ -97,8 +100,17 @@ async def begin(service: Service, method: str, path: str, *, authorization: str 
     return Begun(service, call, params, principal)
 
 
-def _change(call: Call, fingerprint: bytes, headers: Mapping[str, str]) -> Change:
-    given = {name: headers[name] for name in call.headers if name in headers}
+def _given(call: Call, headers: Headers) -> dict[str, str]:
+    """Answer the headers that a call reads: of a list all lines, joined (RFC 9110 5.3), of any other its one value.
+
+    Raises:
+        Malformed: one that is no list stands there twice with two values.
+    """
+    sent = {name: lines for name in call.headers if (lines := headers.getall(name, ()))}
+    return {name: ", ".join(lines) if name in _LISTS else single(headers, name) or "" for name, lines in sent.items()}
+
+
+def _change(call: Call, fingerprint: bytes, given: Mapping[str, str]) -> Change:
     request = Request(
         fingerprint=fingerprint,
         if_match=given.get(IF_MATCH),
@@ -125,6 +137,14 @@ def _reply(call: Call, answer: Struct | None) -> Reply:
     status = call.status if call.status_of is None else call.status_of(answer)
     headers = (*_HEADERS, ("ETag", etag_of(answer))) if call.is_object else _HEADERS
     return Reply(status=status, headers=headers, body=msgspec.json.encode(answer))
+
+
+def _unless_known(reply: Reply, known: str | None) -> Reply:
+    """Answer 304 in the place of an object that the caller has already (RFC 9110 13.1.2)."""
+    if known is None:
+        return reply
+    etag = dict(reply.headers)["ETag"]
+    return Reply(status=304, headers=(_UNCACHED, ("ETag", etag)), body=b"") if is_known(etag, known) else reply
 
 
 def _file(answer: File) -> Reply:

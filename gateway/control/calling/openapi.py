@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from gateway.control.calling.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, Call
+from gateway.control.calling.call import APPROVAL, CHALLENGE, CONFIRM, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Call
 from gateway.control.calling.json_schemas import Json, components_of, fields_of, schema_of
 from gateway.control.calling.reading import parameter_type
 from gateway.control.guarding.approval_types import Asked
@@ -28,11 +28,12 @@ problem body (RFC 9457) whose `detail` says what to do.
 _REQUEST_HEADERS = {
     IDEMPOTENCY_KEY: "The same call with the same key is answered as before and changes nothing more; kept for a day.",
     IF_MATCH: "The `ETag` of the object that was read: the change is refused if it is another by now.",
+    IF_NONE_MATCH: "The `ETag` of what was read: answered 304 if it is the same still, whenever it was last used.",
     CONFIRM: "Where a call was answered 428: its `confirm`.",
     CHALLENGE: "Where a call was answered 428: its `challenge`, once and within five minutes.",
     APPROVAL: "Where the caller's roles do not allow the call: the id of an approval of it, once.",
 }
-_ETAG = ("ETag", "The entity tag of the object, for `If-Match`.")
+_ETAG = ("ETag", "The entity tag of the object, for `If-Match` and `If-None-Match`.")
 _WAIT = ("Retry-After", "Seconds to wait.")
 _CODINGS = ("Accept-Encoding", "The content encodings that are known, where the body's is not.")
 _HEADERS_OF_FAILURES = {401: ("WWW-Authenticate", "`Bearer`."), 415: _CODINGS, 429: _WAIT, 503: _WAIT}
@@ -154,7 +155,7 @@ def _response(call: Call, status: int, schemas: dict[Any, Json]) -> Json:
         response |= _header(*_ETAG)
     if call.is_file:
         response["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-    elif (answer := _answer_of(call)) is not None:
+    elif status != HTTPStatus.NOT_MODIFIED and (answer := _answer_of(call)) is not None:
         response["content"] = {"application/json": {"schema": schemas[answer]}}
     return response
 

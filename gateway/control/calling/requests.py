@@ -78,6 +78,12 @@ def etag_of(entity: Struct) -> str:
     return f'"{hashlib.sha256(msgspec.json.encode(_unused(entity))).hexdigest()[: 2 * _ETAG_BYTES]}"'
 
 
+def is_known(etag: str, known: str) -> bool:
+    """Tell whether `If-None-Match` names an object; whether a tag is weak does not matter (RFC 9110 13.1.2)."""
+    tags = {each.strip().removeprefix("W/") for each in known.split(",")}
+    return not tags.isdisjoint({"*", etag})
+
+
 def _unused(entity: T) -> T:
     """Leave out what use alone changes, such as when a credential was last used: a use is no change of the object."""
     if entity is None:

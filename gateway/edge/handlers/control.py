@@ -7,7 +7,7 @@ from typing import Protocol
 from gateway.edge.admission import CONTROL_PLANE, Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
-from gateway.identity.credentials import control_key, single
+from gateway.identity.credentials import Headers, control_key, single
 from gateway.protocols.body import codec_of
 from gateway.protocols.replies import Reply, problem
 from schemas.errors import GatewayError, UnsupportedMedia
@@ -25,7 +25,7 @@ class Begun(Protocol):
         """Whether the call reads a body; of any other none is read."""
         ...
 
-    async def answer(self, *, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Reply:
+    async def answer(self, *, query: Mapping[str, str], headers: Headers, body: bytes) -> Reply:
         """Run the call and answer it; whatever is wrong is a GatewayError."""
         ...
 

@@ -226,3 +226,57 @@ def test_where_there_is_no_body_its_type_says_nothing(narrow: Narrow) -> None:
     form = "application/x-www-form-urlencoded"
     answer = narrow.send("POST", f"/api-keys/{key['id']}/rotate", b"", Content_Type=form, Content_Encoding="gzip")
     assert answer.status == 201, answer
+
+
+# A call that reads the header; a second value of it, and of none of them is it known which one was meant.
+TWICE = [
+    ("POST", "/apps", "Idempotency-Key"),
+    ("DELETE", "/environments/{environment}", "X-Confirm"),
+    ("DELETE", "/environments/{environment}", "X-Confirm-Challenge"),
+    ("DELETE", "/environments/{environment}", "X-Approval"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "name"), TWICE)
+def test_a_header_with_two_values_is_refused(narrow: Narrow, method: str, path: str, name: str) -> None:
+    url = narrow.url + path.replace("{environment}", narrow.app.environments["development"])
+    own = [("Authorization", f"Bearer {narrow.management_key}")]
+    answer = send(url, method=method, headers=[*own, (name, "a"), (name.lower(), "b")], body=b'{"name":"Twice"}')
+    assert answer.status == 400, answer
+    assert f"{name} was sent more than once" in answer.json()["detail"]
+
+
+def test_an_idempotency_key_with_one_value_is_taken_twice_and_an_empty_one_never(narrow: Narrow) -> None:
+    own = [("Authorization", f"Bearer {narrow.management_key}")]
+    for keys, status in ((("same", "same"), 201), (("",), 400), (("", ""), 400)):
+        headers = [*own, *(("Idempotency-Key", key) for key in keys)]
+        answer = send(f"{narrow.url}/apps", headers=headers, body=b'{"name":"Same"}')
+        assert answer.status == status, (keys, answer)
+
+
+def test_if_match_on_several_lines_is_a_list(narrow: Narrow) -> None:
+    path = f"/apps/{narrow.app.id}"
+    own = [("Authorization", f"Bearer {narrow.management_key}")]
+    for name, place, status in (("First", 0, 200), ("Last", 2, 200), ("Nowhere", None, 412)):
+        tags = ['"other"', '"another"']
+        if place is not None:
+            tags.insert(place, narrow.send("GET", path).headers["etag"])
+        headers = [*own, *(("If-Match", tag) for tag in tags)]
+        answer = send(narrow.url + path, method="PATCH", headers=headers, body=json.dumps({"name": name}).encode())
+        assert answer.status == status, (name, answer)
+
+
+def test_what_the_caller_has_already_is_not_sent_again(narrow: Narrow) -> None:
+    path = f"/apps/{narrow.app.id}"
+    tag = narrow.send("GET", path).headers["etag"]
+    own = [("Authorization", f"Bearer {narrow.management_key}")]
+    for tags in ([tag], [f"W/{tag}"], [f'"other", {tag}'], ['"other"', tag], ["*"]):
+        for method in ("GET", "HEAD"):
+            headers = [*own, *(("If-None-Match", each) for each in tags)]
+            answer = send(narrow.url + path, method=method, headers=headers, body=None)
+            assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag), (tags, answer)
+            assert "content-type" not in answer.headers
+    assert narrow.send("GET", path, If_None_Match='"other"').status == 200
+    assert narrow.send("GET", "/apps/none", If_None_Match="*").status == 404
+    assert narrow.send("PATCH", path, {"name": "New"}).status == 200
+    assert narrow.send("GET", path, If_None_Match=tag).status == 200

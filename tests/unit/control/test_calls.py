@@ -46,10 +46,11 @@ def test_the_headers_of_a_call_follow_from_what_it_does() -> None:
     assert match("DELETE", "/environments/x")[0].headers == ("X-Confirm", "X-Confirm-Challenge", "X-Approval")
     assert match("DELETE", "/apps/x")[0].headers == ("X-Confirm", "X-Confirm-Challenge")
     assert match("GET", "/apps")[0].headers == ()
+    assert match("GET", "/apps/x")[0].headers == ("If-None-Match",)
 
 
 def test_the_statuses_of_a_call_follow_from_what_it_does() -> None:
-    assert match("GET", "/apps/x")[0].statuses == (200, 400, 401, 403, 404, 422, 503)
+    assert match("GET", "/apps/x")[0].statuses == (200, 304, 400, 401, 403, 404, 422, 503)
     assert set(match("POST", "/environments/x/wipe")[0].statuses) >= {200, 404, 428}
     assert set(match("POST", "/apps")[0].statuses) >= {201, 408, 409, 413, 415}
     assert set(match("PUT", "/apps/x/environments/by-ref/y")[0].statuses) >= {200, 201, 409}
