@@ -101,9 +101,13 @@ async def _environment(service: Service, principal: Principal, environment_id: s
 
 
 def _channel_number(text: str) -> int:
-    """Read the number of a channel; 0, which none has, where the text is none."""
+    """Read the number of a channel.
+
+    Raises:
+        NotFound: the text is none, or larger than any.
+    """
     is_number = text.isascii() and text.isdigit() and len(text.lstrip("0")) <= _CHANNEL_MAX_DIGITS
-    return int(text) if is_number else 0
+    return found(int(text) if is_number else None, "channel", text)
 
 
 async def _channel(service: Service, principal: Principal, channel_id: int, query: str) -> Channel:

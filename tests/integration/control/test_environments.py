@@ -191,9 +191,16 @@ async def test_an_app_and_a_channel_are_changed(api: Api) -> None:
     wrong = {"defaultChannelId": another["defaultChannelId"]}
     assert (await api.call("PATCH", f"/apps/{app['id']}", wrong))[0] == 422
     assert await api.call("PATCH", f"/channels/{channel['id']}", {"name": "New"}) == (200, channel | {"name": "New"})
-    for number in ("0", "x", "9" * 30, "-1", "%00"):
-        assert (await api.call("PATCH", f"/channels/{number}", {"name": "New"}))[0] == 404
-        assert (await api.call("GET", f"/channels/{number}"))[0] == 404
+    for number, says in (
+        ("0", "There is no channel 0."),
+        ("x", "There is no channel 'x'."),
+        ("9" * 30, f"There is no channel '{'9' * 30}'."),
+        ("-1", "There is no channel '-1'."),
+        ("%00", "Nothing has this id."),
+    ):
+        for method, body in (("PATCH", {"name": "New"}), ("GET", None), ("DELETE", None)):
+            status, problem = await api.call(method, f"/channels/{number}", body)
+            assert (status, problem["detail"]) == (404, says)
 
 
 async def test_if_match_keeps_two_from_overwriting_each_other(api: Api) -> None:
