@@ -80,7 +80,7 @@ class Edge:
                 exchange.read_query()
                 return await sentry.answer(self._ingest, exchange)
             case Family.OPERATIONS:
-                return await operations.answer(exchange.found.route, self.readiness)
+                return await operations.answer(exchange, self.readiness)
             case Family.CONTROL:
                 return await control.answer(self._ingest, self._calls, exchange)
 

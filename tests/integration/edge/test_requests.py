@@ -330,3 +330,31 @@ def test_metrics_count_what_was_refused(world: World, shop: Shop) -> None:
     text = send(f"{world.url}/metrics", method="GET").body.decode()
     assert "bad_credential" in text
     assert shop.key not in text
+
+
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+NEWER = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+# What Prometheus asks for, then what else does, and what nobody should.
+SCRAPES = [
+    ([f"{OPEN};q=0.6,{PLAIN};q=0.5,*/*;q=0.1"], OPEN),
+    (["text/plain;version=0.0.4"], PLAIN),
+    (["text/plain;version=1.0.0"], NEWER),
+    (["text/html", "application/openmetrics-text;version=1.0.0"], OPEN),
+    (["*/*"], PLAIN),
+    ([], PLAIN),
+    (["text/plain;version=newest"], PLAIN),
+    (["application/openmetrics-text;version=1.x.0"], PLAIN),
+    (["application/openmetrics-text;version=1.1.\xff"], PLAIN),
+    ([f"text/plain;version={'9' * 5000}, text/plain;version=1.0.0"], NEWER),
+]
+
+
+@pytest.mark.parametrize(("accepts", "content_type"), SCRAPES)
+def test_metrics_are_written_as_the_scraper_asks(world: World, accepts: list[str], content_type: str) -> None:
+    for method in ("GET", "HEAD"):
+        headers = [("Accept", accept) for accept in accepts]
+        answer = send(f"{world.url}/metrics", method=method, headers=headers, body=None)
+        assert (answer.status, answer.headers["content-type"]) == (200, content_type)
+        assert answer.body.endswith(b"# EOF\n") == (content_type == OPEN and method == "GET")
+        assert (b"# TYPE axonpush_requests" in answer.body) == (method == "GET")
