@@ -25,7 +25,7 @@ _LIST_DEPTH = 2
 _START, _END = b"\x0b", b"\x0c"  # of the group that is field 1
 _REQUEST = 2
 # The frame costs a small request as much as parsing it; few of those have so many bytes that can begin a list or a map.
-_SMALL_MAX_BYTES = 4096
+SMALL_MAX_BYTES = 4096
 _LIST_TAG = b"\x2a"  # of AnyValue.array_value
 _MAP_TAG = b"\x32"  # of AnyValue.kvlist_value
 
@@ -45,7 +45,7 @@ def parse_measured(signal: Signal, data: bytes, values_max_depth: int) -> tuple[
     Raises:
         Malformed: see `decode.parse`.
     """
-    if len(data) <= _SMALL_MAX_BYTES and data.count(_LIST_TAG) + data.count(_MAP_TAG) <= values_max_depth:
+    if len(data) <= SMALL_MAX_BYTES and data.count(_LIST_TAG) + data.count(_MAP_TAG) <= values_max_depth:
         return parse(signal, data), False
     frame = _frame(signal, values_max_depth)
     try:

@@ -9,7 +9,8 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError
 
-from gateway.protocols.otlp.messages import LEVELS, REQUESTS
+from gateway.protocols.otlp.messages import REQUESTS
+from gateway.protocols.otlp.request import first_item
 from schemas.signals import Signal
 
 _FIELDS_MAX_COUNT = 50_000  # a few milliseconds; a larger body is told without the place
@@ -53,7 +54,7 @@ def _fits(signal: Signal, data: bytes) -> bool:
         request = REQUESTS[signal].FromString(data)
     except DecodeError:
         return False
-    item = _first_item(signal, request)
+    item = first_item(signal, request)
     if item is None:
         return False
     match signal:
@@ -74,18 +75,6 @@ def is_typical(signal: Signal, item: Any) -> bool:  # noqa: ANN401 (a span, a lo
             return bool(item.time_unix_nano or item.observed_time_unix_nano)
         case _:
             return bool(item.name)
-
-
-def _first_item(signal: Signal, request: Any) -> Any:  # noqa: ANN401 (a request of any signal, and an item)
-    """Answer the first item of a request, None where it has none."""
-    resources, scopes, items = LEVELS[signal]
-    found = (
-        item
-        for resource in getattr(request, resources)
-        for scope in getattr(resource, scopes)
-        for item in getattr(scope, items)
-    )
-    return next(found, None)
 
 
 class _Walk:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.protobuf.message import Message
+from msgspec import Struct
 
 from gateway.protocols.otlp.bulk import LEVEL_MAX_COUNT, too_many
 from gateway.protocols.otlp.json_types import SNAKE
@@ -15,18 +16,37 @@ from schemas.signals import Format, Signal
 _DATA_POINTS_MAX_COUNT = 1_000_000  # of one request; one may be empty, and take two bytes
 
 
-class Request(NamedTuple):
-    """A request as it was read: a protobuf message or a struct of `json_types`, and its items.
+class Request(Struct):
+    """A request as it was read: `root` is a protobuf message or a struct of `json_types`.
 
-    `may_be_deep` says of a protobuf message that its values may nest deeper than is stored.
+    Of a protobuf request, `may_be_deep` says that its values may nest deeper than is stored. One that is not small has
+    been parsed a second time: `shallow` is of `views.SHALLOW`, and `raws` are its items, which are bytes there.
     """
 
     signal: Signal
     payload_format: Format
     data: bytes
     root: Any
-    items: Sequence[Any]
     may_be_deep: bool = False
+    shallow: Any = None
+    raws: Sequence[bytes] = ()
+    _items: Sequence[Any] | None = None
+
+    @property
+    def items(self) -> Sequence[Any]:
+        """The items, as messages or structs; those of a large message are only made where somebody asks for them."""
+        if self._items is None:
+            self._items = items_of(self.signal, self.root)
+        return self._items
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        return len(self.raws) or len(self.items)
+
+    def first(self) -> Any:  # noqa: ANN401 (an item)
+        """Answer the first item, None where there is none."""
+        return self._items[0] if self._items else first_item(self.signal, self.root)
 
     def place(self, number: int) -> str:
         """Name the place of an item, by its number in the whole request."""
@@ -53,6 +73,18 @@ def items_of(signal: Signal, root: object) -> Sequence[Any]:
             raise too_many(name)
         found = list(chain.from_iterable(lists))
     return found
+
+
+def first_item(signal: Signal, root: object) -> Any:  # noqa: ANN401 (a span, a log record or a metric)
+    """Answer the first item of a request, None where it has none."""
+    resources, scopes, items = LEVELS[signal]
+    found = (
+        item
+        for resource in children(root, resources)
+        for scope in children(resource, scopes)
+        for item in children(scope, items)
+    )
+    return next(found, None)
 
 
 def children(value: object, name: str) -> Sequence[Any]:

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from gateway.protocols.otlp.messages import LEVELS
-from gateway.protocols.otlp.request import Request, children, data_of
+from gateway.protocols.otlp.request import Request, children, data_of, items_of
 from gateway.protocols.otlp.views import LEAN_ITEMS, LEAN_RESOURCE, SHALLOW
 from gateway.runtime.settings import Limits
 from schemas.signals import Format, Signal
@@ -49,8 +49,12 @@ def _of_message(request: Request, limits: Limits) -> Iterator[Part]:
         return
     signal = request.signal
     resources, scopes, items = LEVELS[signal]
+    shallow = request.shallow or SHALLOW[signal].FromString(request.data)
+    raws = request.raws or items_of(signal, shallow)
+    has_large = max(map(len, raws), default=0) > least_bytes
+    first = 0
     parse = LEAN_ITEMS[signal].FromString
-    for resource_number, resource in enumerate(getattr(SHALLOW[signal].FromString(request.data), resources)):
+    for resource_number, resource in enumerate(getattr(shallow, resources)):
         place = f"{resources}[{resource_number}]"
         size_bytes = len(resource.resource)
         if size_bytes > least_bytes:
@@ -63,13 +67,13 @@ def _of_message(request: Request, limits: Limits) -> Iterator[Part]:
                 or len(request.data) > limits.attribute_max_bytes
             ):
                 yield Part(f"{scope_place}.scope", scope.scope, may_be_large=True)
-            raws = getattr(scope, items)
-            if max(map(len, raws), default=0) <= least_bytes:
-                continue
-            for number, raw in enumerate(raws):
-                if len(raw) > least_bytes:
-                    item_place = f"{scope_place}.{items}[{number}]"
-                    yield from _with_inner(signal, item_place, parse(raw), len(raw) > large_bytes)
+            if has_large:
+                end = first + len(getattr(scope, items))
+                for number, raw in enumerate(raws[first:end]):
+                    if len(raw) > least_bytes:
+                        item_place = f"{scope_place}.{items}[{number}]"
+                        yield from _with_inner(signal, item_place, parse(raw), len(raw) > large_bytes)
+                first = end
 
 
 def _of_json(request: Request, limits: Limits) -> Iterator[Part]:

@@ -1,7 +1,7 @@
 """What arrives at `/v1/<signal>`: which items are accepted, which are refused alone, and what refuses the request."""
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from msgspec import DecodeError
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gateway.protocols.otlp.bulk import check
 from gateway.protocols.otlp.decode import wrong_signal
-from gateway.protocols.otlp.depth import parse_measured
+from gateway.protocols.otlp.depth import SMALL_MAX_BYTES, parse_measured
 from gateway.protocols.otlp.explain import is_typical, other_signal
 from gateway.protocols.otlp.json_read import column, other_key, read
 from gateway.protocols.otlp.messages import LEVELS
@@ -17,12 +17,18 @@ from gateway.protocols.otlp.remove import Faults, remove_from_json, remove_from_
 from gateway.protocols.otlp.request import Request, count_points, items_of
 from gateway.protocols.otlp.truncation import first_cut
 from gateway.protocols.otlp.verdict import Verdict
+from gateway.protocols.otlp.views import SHALLOW
 from gateway.runtime.settings import Limits
 from schemas.errors import Malformed
 from schemas.signals import Format, Signal
 
 _HEX_DIGITS = b"0123456789abcdefABCDEF"
 _LIMITS = Limits()
+# How nearly every span begins: the tags and lengths of its trace id and of its span id, with ids between.
+_GOOD_HEAD = b"\x0a\x10" + bytes(16) + b"\x12\x08" + bytes(8)
+_TAGS_AND_LENGTHS = (0, 1, 18, 19)
+_ZEROS = (_GOOD_HEAD[:18], _GOOD_HEAD[18:])
+_HEAD = itemgetter(slice(len(_GOOD_HEAD)))
 _RULE = "a trace id has 16 bytes, a span id has 8, and neither is all zeros"
 
 
@@ -49,12 +55,12 @@ def validate(signal: Signal, payload_format: Format, data: bytes, limits: Limits
         PayloadTooLarge: it has too many items, or objects.
     """
     request, mended = _read(signal, payload_format, data, limits)
-    accepted = count_points(request.items) if signal is Signal.METRICS else len(request.items)
+    accepted = count_points(request.items) if signal is Signal.METRICS else request.count
     if not accepted:
         _check_signal(request)
         return Verdict(0)
     faults = _FAULTS[signal](request)
-    if payload_format is Format.PROTOBUF and (faults or not is_typical(signal, request.items[0])):
+    if payload_format is Format.PROTOBUF and (faults or not is_typical(signal, request.first())):
         _check_signal(request)
     verdict = _without(request, faults) if faults else Verdict(accepted, rewritten=mended)
     told = first_cut(request, limits)
@@ -67,10 +73,13 @@ def _read(signal: Signal, payload_format: Format, data: bytes, limits: Limits) -
         if not data:
             raise Malformed("The JSON body is empty; a request without items is {}.")
         root, mended = read(signal, data)
-        return Request(signal, payload_format, mended or data, root, items_of(signal, root)), mended
+        return Request(signal, payload_format, mended or data, root), mended
     check(signal, data)
     root, may_be_deep = parse_measured(signal, data, limits.nesting_max_depth)
-    return Request(signal, payload_format, data, root, items_of(signal, root), may_be_deep), None
+    if len(data) <= SMALL_MAX_BYTES:
+        return Request(signal, payload_format, data, root, may_be_deep), None
+    shallow = SHALLOW[signal].FromString(data)
+    return Request(signal, payload_format, data, root, may_be_deep, shallow, items_of(signal, shallow)), None
 
 
 def _check_signal(request: Request) -> None:
@@ -101,6 +110,8 @@ def _refuse_id(request: Request, name: str, number: int, what: str) -> None:
 
 def _bad_spans(request: Request) -> Faults:
     """Find the spans that have to go; looking at all ids at once, as nearly always none is bad."""
+    if request.raws and _begin_with_good_ids(request.raws):
+        return {}
     form = _FORMS[request.payload_format]
     trace_ids, span_ids = _ids(request, "trace_id"), _ids(request, "span_id")
     if request.payload_format is Format.JSON:
@@ -123,6 +134,20 @@ def _bad_spans(request: Request) -> Faults:
         or trace_id == form.trace_zeros
         or span_id == form.span_zeros
     }
+
+
+def _begin_with_good_ids(raws: Sequence[bytes]) -> bool:
+    """Tell whether spans, as bytes, begin with a trace id and a span id, as every exporter writes them.
+
+    No span is made for that. One that says its ids again further on, and others, is a dead letter then.
+    """
+    heads = b"".join(map(_HEAD, raws))
+    size_bytes, count = len(_GOOD_HEAD), len(raws)
+    return (
+        len(heads) == size_bytes * count
+        and all(heads[place::size_bytes] == _GOOD_HEAD[place : place + 1] * count for place in _TAGS_AND_LENGTHS)
+        and not any(zeros in heads for zeros in _ZEROS)
+    )
 
 
 def _bad_log_ids(request: Request) -> Faults:
