@@ -41,14 +41,14 @@ class Edge:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; nothing escapes but a client that went away."""
-        response = await self._response(Exchange(request, find(request.raw_path, request.headers)))
+        response = await self._response(Exchange(request, find(request.raw_path, request.headers, request.method)))
         connection = request.protocol
-        is_old = isinstance(connection, Connection) and connection.is_old()
-        if is_old or self.readiness.is_stopping or ends_connection(request):
+        is_ending = isinstance(connection, Connection) and connection.is_ending()
+        if is_ending or self.readiness.is_stopping or ends_connection(request):
             response.force_close()
         if not request.content.is_eof():
             # It is sent first, and then the client may finish sending, or it would find a reset and no answer.
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 await response.prepare(request)
                 await response.write_eof()
                 await drain(request.content)

@@ -33,13 +33,24 @@ _AGE_JITTER = 0.1
 class Connection(RequestHandler):
     """aiohttp's connection with a deadline for the head of a request, and an age."""
 
-    __slots__ = ("_body", "_edge", "_has_begun", "_head_deadline", "_old_at", "_refusal")
+    __slots__ = (
+        "_answered_count",
+        "_body",
+        "_edge",
+        "_has_begun",
+        "_has_ended",
+        "_head_deadline",
+        "_old_at",
+        "_refusal",
+    )
 
     def __init__(self, edge: "HttpServer", **options: Any) -> None:  # noqa: ANN401 (aiohttp's own options)
         super().__init__(edge, **options)
         self._edge = edge
         self._head_deadline: asyncio.TimerHandle | None = None
         self._has_begun = False
+        self._has_ended = False
+        self._answered_count = 0
         self._body: StreamReader | None = None
         self._refusal: http2.Refusal | None = None
         jitter = random.uniform(1 - _AGE_JITTER, 1 + _AGE_JITTER)  # noqa: S311 (spreads connections, no secret)
@@ -82,11 +93,17 @@ class Connection(RequestHandler):
 
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] (aiohttp forgets what it may answer)
         """Take that the client sends no more: what it has sent to its end is answered, and nothing else waited for."""
-        is_idle = self._waiter is not None and not self._waiter.done()
-        if is_idle or self._body is None or not self._body.is_eof():
-            return False
-        self.close()
-        return True
+        is_waiting = self._answered_count < self._request_count
+        self._has_ended = is_waiting and self._body is not None and self._body.is_eof()
+        return self._has_ended
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer, and count it."""
+        finished = await super().finish_response(request, resp, start_time)
+        self._answered_count += 1
+        return finished
 
     def handle_error(
         self,
@@ -107,9 +124,12 @@ class Connection(RequestHandler):
         response.force_close()
         return response
 
-    def is_old(self) -> bool:
-        """Tell whether the connection should end with its next answer, so that a load balancer can place it anew."""
-        return self._loop.time() > self._old_at
+    def is_ending(self) -> bool:
+        """Tell whether the connection should end with its next answer.
+
+        It is old, and a load balancer is to place it anew; or the client sends no more, and has no other request here.
+        """
+        return self._loop.time() > self._old_at or (self._has_ended and not self._messages)
 
     def has_request(self) -> bool:
         """Tell whether a request is being read or answered."""

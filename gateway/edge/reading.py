@@ -102,7 +102,7 @@ class Reading:
                 f"The body did not arrive in time: it has {self._pace.timeout_seconds} s, and one more for each "
                 f"{self._pace.bytes_per_second} bytes; {self._size_bytes} bytes came."
             ) from error
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise Malformed(f"The body ended early or its framing is wrong, after {self._size_bytes} bytes.") from error
 
     async def _continue(self) -> None:
@@ -150,7 +150,7 @@ async def drain(content: StreamReader) -> None:
     left_bytes = _DRAINED_MAX_BYTES
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + _DRAINED_MAX_SECONDS
-    with contextlib.suppress(TimeoutError, ConnectionError, ValueError):
+    with contextlib.suppress(OSError, ValueError):
         while left_bytes > 0:
             async with asyncio.timeout_at(min(ends_at, loop.time() + _PAUSE_MAX_SECONDS)):
                 piece = await content.readany()

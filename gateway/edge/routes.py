@@ -133,13 +133,14 @@ _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-def find(raw_path: str, headers: Mapping[str, str] = _NO_HEADERS) -> Found:
+def find(raw_path: str, headers: Mapping[str, str] = _NO_HEADERS, method: str = "POST") -> Found:
     """Answer the route of a request by its raw path (percent-encoded, query included); every path has one."""
     found = _FOUND.get(raw_path) or _find_laxly(raw_path.partition("?")[0])
     if found.route.name in _NOT_EXPORTERS:
         content_type = headers.get("Content-Type", "").lower()
-        is_odd = found.route.family is Family.OPERATIONS and content_type.startswith(_JSON)
-        if is_odd or content_type.startswith(_PROTOBUF):
+        is_operation = found.route.family is Family.OPERATIONS
+        sent_by_exporters = (_PROTOBUF, _JSON) if is_operation else (_PROTOBUF,)
+        if content_type.startswith(sent_by_exporters) and (method == "POST" or not is_operation):
             return Found(route=_NO_SIGNAL, path=found.path)
     return found
 

@@ -32,7 +32,7 @@ class Budget:
         left_bytes = self._max_bytes - (self.held_bytes - own_bytes)
         if (own_bytes + more_bytes) * 100 > left_bytes * self._share_percent:
             raise Overloaded(
-                f"This process has {self.held_bytes} bytes of {self._of_what}, {own_bytes} of them of {owner}; "
+                f"This process has {own_bytes} bytes of {self._of_what} of {owner}, and no room for more; "
                 "try again shortly."
             )
         self._held_by_owner[owner] = own_bytes + more_bytes

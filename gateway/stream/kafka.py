@@ -118,6 +118,7 @@ class KafkaPublisher:
         """See `Publisher.publish`."""
         self.check_size(record)
         size_bytes = len(record.value) + _RECORD_OVERHEAD_BYTES
+        entry = (record.received_ns // _NS_PER_MS, record.value, headers_of(record))
         topic = topic_of(environment_id)
         self._in_flight.take(topic, size_bytes)
         batch = self._open.get(topic)
@@ -130,7 +131,7 @@ class KafkaPublisher:
             batch.timer = loop.call_later(self._kafka.linger_ms / 1000, self._flush, topic)
         waiter: asyncio.Future[None] = loop.create_future()
         batch.waiters.append(waiter)
-        batch.records.append((record.received_ns // _NS_PER_MS, record.value, headers_of(record)))
+        batch.records.append(entry)
         batch.bytes += size_bytes
         await waiter
 

@@ -1,5 +1,5 @@
 -- What OTLP says of resources, scopes and metrics beside their names; null where it says nothing, as nearly always.
--- In the order in which workers write the tables, so that none waits for this while this waits for it.
+-- In the order in which workers COPY into the tables, so that none waits for this while this waits for it.
 
 ALTER TABLE resources
     ADD COLUMN schema_url               text,

@@ -1,5 +1,5 @@
 -- What the headers of Sentry's envelopes and items say that no other column holds; null where that is nothing. Of an item
--- in chunks the first has it. In the order in which workers write the tables, as in 0018.
+-- in chunks the first has it. In the order in which workers COPY, as in 0018.
 
 ALTER TABLE attachments
     ADD COLUMN headers          jsonb,

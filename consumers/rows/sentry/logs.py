@@ -40,7 +40,12 @@ def objects_of(item: Item) -> list[dict[str, Any]] | None:
 def unwrapped(item: Mapping[str, Any], in_columns: set[str]) -> dict[str, Any]:
     """Answer the attributes of a container's item, without their types, and its other fields as `sentry.<field>`."""
     attributes = {key: mapping(value).get("value", value) for key, value in mapping(item.get("attributes")).items()}
-    return attributes | {f"sentry.{key}": value for key, value in item.items() if key not in in_columns}
+    return ahead({f"sentry.{key}": value for key, value in item.items() if key not in in_columns}, attributes)
+
+
+def ahead(ours: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Answer attributes, ours before those that were given: a limit cuts the last ones. Where both are, ours count."""
+    return ours | {key: value for key, value in given.items() if key not in ours}
 
 
 def origin(attributes: Mapping[str, Any], encoder: Encoder) -> dict[str, bytes]:
@@ -68,7 +73,7 @@ def id_field(column: str, value: Any, size_bytes: int, encoder: Encoder) -> byte
 def _tuple(log: dict[str, Any], more: dict[str, Any], target: Target) -> bytes:
     """Write one log, with more attributes than its own."""
     encoder = target.encoder
-    members = unwrapped(log, _IN_COLUMNS) | more
+    members = ahead(more, unwrapped(log, _IN_COLUMNS))
     attributes, dropped = encoder.object(members)
     time_ns = moment_ns(log.get("timestamp"))
     if time_ns is None and log.get("timestamp") is not None:

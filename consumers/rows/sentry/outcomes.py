@@ -35,7 +35,8 @@ def accept(item: Item, target: Target) -> None:
     for category in categories_of(item.type, item.headers, item.payload, target.content.sdk):
         size_bytes = target.record.item_bytes or len(item.payload)
         quantity = size_bytes if category == "log_byte" else _contained_count(item, target)
-        target.into.note_outcome((minute, _ACCEPTED, "", category), quantity)
+        if quantity:
+            target.into.note_outcome((minute, _ACCEPTED, "", category), quantity)
 
 
 def ignore(names: list[str], target: Target) -> None:
@@ -70,7 +71,8 @@ def _contained_count(item: Item, target: Target) -> int:
     """Answer how many an item counts for; of a container in pieces there is no JSON, but the edge saw what it says."""
     if target.record.chunk is not None and item.type in CONTAINERS:
         return int(item.headers.get("item_count") or 1)
-    return len(sequence(mapping(item.json).get("items"))) or 1
+    items = mapping(item.json).get("items") if item.type in CONTAINERS else None
+    return len(sequence(items)) if isinstance(items, list) else 1
 
 
 def _name(value: Any) -> str:  # noqa: ANN401 (any JSON value)

@@ -9,7 +9,7 @@ from consumers.rows.otlp import gen_ai
 from consumers.rows.sentry import headers
 from consumers.rows.sentry.envelopes import Item, Target
 from consumers.rows.sentry.lenient import mapping, moment_ns, sequence, text
-from consumers.rows.sentry.logs import id_field, objects_of, origin, unwrapped
+from consumers.rows.sentry.logs import ahead, id_field, objects_of, origin, unwrapped
 from consumers.rows.tables import tuple_of
 
 _TRACE_ID_BYTES, _SPAN_ID_BYTES = 16, 8
@@ -121,15 +121,15 @@ def _second(span: dict[str, Any]) -> _Span:
 
 def _attributes(holder: dict[str, Any], item: dict[str, Any], in_columns: set[str]) -> dict[str, Any]:
     """Answer the attributes in `data`, the operation and its origin, and each other field as `sentry.<field>`."""
-    attributes = dict(mapping(holder.get("data")))
-    attributes |= {f"sentry.{key}": holder[key] for key in ("op", "origin") if holder.get(key)}
-    return attributes | {f"sentry.{key}": value for key, value in item.items() if key not in in_columns}
+    ours = {f"sentry.{key}": holder[key] for key in ("op", "origin") if holder.get(key)}
+    ours |= {f"sentry.{key}": value for key, value in item.items() if key not in in_columns}
+    return ahead(ours, mapping(holder.get("data")))
 
 
 def _add(spans: list[_Span], item: Item, target: Target) -> None:
     """Add the spans of an item; the first has what the headers say."""
     for first in spans[:1]:
-        first.attributes |= headers.attributes(item, target)
+        first.attributes = ahead(headers.attributes(item, target), first.attributes)
     tuples = b"".join([_tuple(span, target) for span in spans])
     target.into.add("spans", tuples, len(spans))
 

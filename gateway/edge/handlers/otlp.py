@@ -42,6 +42,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
         verdict = otlp.validate(signal, payload_format, data, ingest.limits)
         if verdict.rewritten is not None:
             data, codec = verdict.rewritten, Codec.IDENTITY
+            hold.grow(len(data))
         if ingest.is_larger_than_a_record(body, data, codec):
             verdict, parts = otlp.split(signal, payload_format, data, verdict, ingest.sizes)
             await ingest.publish_parts(exchange, resolution, signal, payload_format, parts)

@@ -53,6 +53,10 @@ async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: b
         limit = await _resolve(ingest, exchange, hold, key, channel or (dsn and dsn.project), is_envelope=True)
     body, limit = await _read(ingest, exchange, reading, limit, is_envelope=is_envelope)
     data = _inflated(ingest, body, codec, hold, limit)
+    if not is_envelope and body is not data:
+        # It goes on as an envelope that is made of it.
+        hold.shrink(len(body))
+        body = data
     if is_envelope:
         dsn = _dsn_of(data, channel)
         with_dsn(key, dsn and dsn.key)

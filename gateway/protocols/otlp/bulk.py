@@ -12,32 +12,34 @@ from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Signal
 
 LEVEL_MAX_COUNT = 250_000  # resources, scopes or items of one request; exporters send some hundred
-# Looking costs about as much as parsing: what is smaller takes 180 MiB at the worst.
-_WALKED_MIN_BYTES = 2 * 1024 * 1024
+# Walking costs about as much as parsing what is common: what is smaller takes 90 MiB at the worst.
+_WALKED_MIN_BYTES = 1024 * 1024
+_STEPS_MAX_COUNT = 2 * LEVEL_MAX_COUNT
 _SHORT_MAX_COUNT = 4_000_000  # fields of a few bytes; 64 MiB of common spans have 1.4 million
 _SHORT_MIN_BYTES = 2
 
 _LENGTH_DELIMITED = 2
-_TAGS = frozenset(tag for tag in range(0x08, 0x80) if tag & 7 == _LENGTH_DELIMITED)
-# Of a short field; and the first byte of a length in several bytes, for those may say little too.
-_LENGTHS = frozenset((*range(8), *range(0x80, 0x100)))
+_SHORT_LENGTH_MAX = 7
+_GOES_ON = 0x80  # the bit of a number's byte that says that more follow
 
 
 def _class_of(byte: int) -> bytes:
-    """Answer the letter of a byte: can it be a tag, a length, both, or neither?"""
-    match byte in _TAGS, byte in _LENGTHS:
-        case True, True:
-            return b"b"
-        case True, False:
-            return b"t"
-        case False, True:
-            return b"l"
-        case _:
-            return b"."
+    """Answer the letter of a byte: what can it be of the beginning of a short field, its tag and its length?
+
+    A number may be written in more bytes than it needs, the rest of them zeros: `p`, and at last `n`. So `h` begins a
+    tag of several bytes, and of a tag in one byte, `t`, the length may begin with `l`, `n` or `p`.
+    """
+    value = byte & ~_GOES_ON
+    if value == 0:
+        return b"p" if byte else b"n"
+    if value & 7 == _LENGTH_DELIMITED:
+        return b"h" if byte & _GOES_ON else b"t"
+    return b"l" if value <= _SHORT_LENGTH_MAX else b"."
 
 
 _CLASSES = b"".join(map(_class_of, range(0x100)))
-_BEGINNINGS = (b"tl", b"tb", b"bl", b"bb")
+# Hardly any of these stands in a text: none in one of letters, whatever their script.
+_BEGINNINGS = (b"tl", b"tn", b"tp", b"hn", b"pn")
 
 
 def check(signal: Signal, data: bytes) -> None:
@@ -51,7 +53,7 @@ def check(signal: Signal, data: bytes) -> None:
     if len(data) <= _WALKED_MIN_BYTES:
         return
     with contextlib.suppress(Malformed):  # the parser says it better
-        _check_levels(signal, walk.levels(data))
+        _check_levels(signal, walk.levels(data, walk.Steps(_STEPS_MAX_COUNT)))
     if len(data) > _SHORT_MIN_BYTES * _SHORT_MAX_COUNT:
         count = sum(map(data.translate(_CLASSES).count, _BEGINNINGS))
         if count > _SHORT_MAX_COUNT:

@@ -40,7 +40,9 @@ class _Frame(NamedTuple):
 
 
 def parse_measured(signal: Signal, data: bytes, values_max_depth: int) -> tuple[Request, bool]:
-    """Parse a request, and answer whether its lists and maps may nest deeper than so; False is certain.
+    """Parse a request, and answer whether its lists and maps may nest deeper than so.
+
+    False is certain of whatever a protobuf library writes.
 
     Raises:
         Malformed: see `decode.parse`.

@@ -1,6 +1,6 @@
-"""Why a protobuf body was refused: the byte and the field where it breaks, or the signal that it belongs to.
+"""What is wrong with a protobuf body: the byte and the field where it breaks, or the signal that it belongs to.
 
-Only for bodies that were refused: upb itself says no more than that something is wrong.
+upb itself says no more than that something is.
 """
 
 from collections import Counter

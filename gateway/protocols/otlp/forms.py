@@ -16,6 +16,8 @@ from schemas.signals import Signal
 T = TypeVar("T")
 _OBJECT = Decoder(dict[str, Raw])
 _LIST = Decoder(list[Raw])
+# As many data points as a request may have, and what surrounds them; a second or so.
+_STEPS_MAX_COUNT = 2_000_000
 _RESOURCE, _SCOPE = attrgetter("resource"), attrgetter("scope")
 
 
@@ -72,13 +74,14 @@ class Protobuf:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._steps = walk.Steps(_STEPS_MAX_COUNT)
 
     def groups(self) -> Iterator[Group[walk.Slice]]:
         """See `Form`."""
-        for resource_number, resource in enumerate(walk.resources(self._data)):
-            resource_head, scopes = walk.level(self._data, resource)
+        for resource_number, resource in enumerate(walk.resources(self._data, self._steps)):
+            resource_head, scopes = walk.level(self._data, resource, self._steps)
             for scope_number, scope in enumerate(scopes):
-                scope_head, items = walk.level(self._data, scope)
+                scope_head, items = walk.level(self._data, scope, self._steps)
                 yield Group(resource_number, scope_number, 0, resource_head, scope_head, items)
 
     def size_of(self, item: walk.Slice) -> int:
@@ -87,7 +90,7 @@ class Protobuf:
 
     def points_of(self, item: walk.Slice, number: int) -> tuple[Metric, list[walk.Slice]] | None:
         """See `Form`."""
-        head, kind_number, data = walk.metric(self._data, item)
+        head, kind_number, data = walk.metric(self._data, item, self._steps)
         if kind_number is None or not data.children:
             return None
         return Metric(number, METRIC_DATA[kind_number], head, data.head), data.children

@@ -20,12 +20,9 @@ _DECODERS: dict[Signal, Decoder[Any]] = {
     Signal.LOGS: Decoder(Logs, strict=False, dec_hook=decode_hook),
     Signal.METRICS: Decoder(Metrics, strict=False, dec_hook=decode_hook),
 }
-
-
 _NULL = Raw(b"null")
-
-
 _OBJECTS_MAX_COUNT = 1_000_000  # about 20,000 spans; JSON within a text (`{\"`) does not count
+_COMMAS_MAX_COUNT = 4_000_000  # of metrics: their lists of numbers are no objects
 
 
 class _Keys(Struct):
@@ -52,6 +49,8 @@ def read(signal: Signal, data: bytes) -> tuple[JsonRequest, bytes | None]:
     """
     if len(data) > _OBJECTS_MAX_COUNT and data.count(b"{") - data.count(b'{\\"') > _OBJECTS_MAX_COUNT:
         raise PayloadTooLarge(f"The JSON body has more than {_OBJECTS_MAX_COUNT} objects. Send it in parts.")
+    if signal is Signal.METRICS and len(data) > _COMMAS_MAX_COUNT and data.count(b",") > _COMMAS_MAX_COUNT:
+        raise PayloadTooLarge(f"The JSON body has more than {_COMMAS_MAX_COUNT} values. Send it in parts.")
     try:
         try:
             return _DECODERS[signal].decode(data), None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway.protocols.otlp.messages import METRIC_DATA
-from schemas.errors import Malformed
+from schemas.errors import Malformed, PayloadTooLarge
 
 _VARINT, _FIXED64, _LENGTH, _START_GROUP, _END_GROUP, _FIXED32 = range(6)
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
@@ -15,6 +15,25 @@ _VARINT_MAX_BYTES = 10
 _ROOT_CHILD = 1  # Export*ServiceRequest.resource_*
 _INNER_CHILD = 2  # Resource*.scope_*, Scope*.spans, .log_records and .metrics
 _POINTS = 1  # data_points of each kind of a metric's data
+
+
+class Steps:
+    """How many fields may be walked over, in all of a request: unknown ones cost as much as others, and say nothing."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, max_count: int) -> None:
+        self._left = max_count
+
+    def take(self) -> None:
+        """Take a step.
+
+        Raises:
+            PayloadTooLarge: there are too many.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise PayloadTooLarge("The request has too many fields. Send it in parts.")
 
 
 class Slice(NamedTuple):
@@ -32,24 +51,26 @@ class Level(NamedTuple):
     children: list[Slice]
 
 
-def resources(data: bytes) -> list[Slice]:
+def resources(data: bytes, steps: Steps) -> list[Slice]:
     """Answer the resources of a request; whatever else it holds means nothing here.
 
     Raises:
         Malformed: the bytes are no message.
+        PayloadTooLarge: see `Steps`.
     """
-    return list(_children(data, _ROOT_CHILD, 0, len(data)))
+    return list(_children(data, _ROOT_CHILD, 0, len(data), steps))
 
 
-def level(data: bytes, message: Slice) -> Level:
+def level(data: bytes, message: Slice, steps: Steps) -> Level:
     """Answer a resource with its scopes, or a scope with its items.
 
     Raises:
         Malformed: the bytes are no message.
+        PayloadTooLarge: see `Steps`.
     """
     head: list[bytes] = []
     children: list[Slice] = []
-    for number, field in _fields(data, message.content, message.end):
+    for number, field in _fields(data, message.content, message.end, steps):
         if number == _INNER_CHILD:
             children.append(field)
         else:
@@ -57,39 +78,41 @@ def level(data: bytes, message: Slice) -> Level:
     return Level(b"".join(head), children)
 
 
-def levels(data: bytes) -> Iterator[int]:
+def levels(data: bytes, steps: Steps) -> Iterator[int]:
     """Give 0 for each resource, 1 for each of its scopes, and 2 for each item of that, in the order of the request.
 
     Raises:
         Malformed: the bytes are no message.
+        PayloadTooLarge: see `Steps`.
     """
-    for resource in _children(data, _ROOT_CHILD, 0, len(data)):
+    for resource in _children(data, _ROOT_CHILD, 0, len(data), steps):
         yield 0
-        for scope in _children(data, _INNER_CHILD, resource.content, resource.end):
+        for scope in _children(data, _INNER_CHILD, resource.content, resource.end, steps):
             yield 1
-            for _ in _children(data, _INNER_CHILD, scope.content, scope.end):
+            for _ in _children(data, _INNER_CHILD, scope.content, scope.end, steps):
                 yield 2
 
 
-def metric(data: bytes, message: Slice) -> tuple[bytes, int | None, Level]:
+def metric(data: bytes, message: Slice, steps: Steps) -> tuple[bytes, int | None, Level]:
     """Answer a metric without its data, the number of its kind of data (None without), and that with its data points.
 
     Of several kinds the last one counts; what stands there twice of one kind is one message in two pieces.
 
     Raises:
         Malformed: the bytes are no message.
+        PayloadTooLarge: see `Steps`.
     """
     head: list[bytes] = []
     kind: int | None = None
     inner: list[bytes] = []
     points: list[Slice] = []
-    for number, field in _fields(data, message.content, message.end):
+    for number, field in _fields(data, message.content, message.end, steps):
         if number not in METRIC_DATA:
             head.append(data[field.start : field.end])
             continue
         if number != kind:
             kind, inner, points = number, [], []
-        for inner_number, each in _fields(data, field.content, field.end):
+        for inner_number, each in _fields(data, field.content, field.end, steps):
             if inner_number == _POINTS:
                 points.append(each)
             else:
@@ -107,14 +130,15 @@ def framed(number: int, content_bytes: int) -> bytes:
     return bytes(head)
 
 
-def _children(data: bytes, child: int, position: int, end: int) -> Iterator[Slice]:
+def _children(data: bytes, child: int, position: int, end: int, steps: Steps) -> Iterator[Slice]:
     """Give the messages in [position, end) that are the field `child`."""
-    return (field for number, field in _fields(data, position, end) if number == child)
+    return (field for number, field in _fields(data, position, end, steps) if number == child)
 
 
-def _fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, Slice]]:
+def _fields(data: bytes, position: int, end: int, steps: Steps) -> Iterator[tuple[int, Slice]]:
     """Give the fields in [position, end) with their numbers, 0 for what has another type than a message."""
     while position < end:
+        steps.take()
         start = position
         tag, position = _varint(data, position, end)
         wire_type = tag & 7

@@ -71,6 +71,7 @@ ENDPOINTS = (
     Endpoint("store of a key", "/api/store/", EVENT, "application/json", methods="GET, POST"),
     Endpoint("security", "/api/<channel>/security/", b'{"csp-report":{}}', "application/csp-report"),
     Endpoint("csp-report", "/api/<channel>/csp-report/", b"[{},{}]", "application/reports+json"),
+    Endpoint("nel", "/api/<channel>/nel/", b"[{},{}]", "application/reports+json"),
     Endpoint("minidump", "/api/<channel>/minidump/", form_of("upload_file_minidump", b"MDMP"), FORM_TYPE),
     Endpoint("unreal", "/api/<channel>/unreal/<key>/", b"UE4", "application/octet-stream"),
     Endpoint("cron", "/api/<channel>/cron/nightly/", b'{"status":"ok"}', "application/json", 202, "GET, POST"),
@@ -86,6 +87,7 @@ ENDPOINTS = (
         "attachments", f"/api/<channel>/events/{EVENT_ID}/attachments/", form_of("core", b"\x00\xff"), FORM_TYPE, 201
     ),
     Endpoint("otlp logs", "/api/<channel>/integration/otlp/v1/logs", JSON.payload, "application/json"),
+    Endpoint("otlp logs by their short path", "/api/<channel>/otlp/v1/logs", JSON.payload, "application/json"),
     Endpoint(
         "otlp traces",
         "/api/<channel>/integration/otlp/v1/traces",

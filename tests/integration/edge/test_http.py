@@ -66,7 +66,7 @@ def is_closed(connection: socket.socket) -> bool:
     return connection.recv(65536) == b""
 
 
-@pytest.mark.clause("OTLP 7a", "OTLP 7b", "OTLP 4b")
+@pytest.mark.clause("OTLP 4b")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 @pytest.mark.parametrize("broken", [b"zz\r\n", b"3\r\nabcd\r\n", b"0\r\nno trailer\r\n\r\n"])
 def test_a_body_whose_chunks_break_is_refused_at_once_in_the_callers_form(
@@ -86,10 +86,12 @@ def test_a_body_whose_chunks_break_is_refused_at_once_in_the_callers_form(
 def test_a_client_that_says_that_it_sends_no_more_is_answered(world: World, shop: Shop, form: Form) -> None:
     body = form.payload
     with tap(world.url) as connection:
-        connection.sendall(head(form, shop, f"Content-Length: {len(body)}") + body)
+        for _ in range(2):
+            connection.sendall(head(form, shop, f"Content-Length: {len(body)}") + body)
         connection.shutdown(socket.SHUT_WR)
-        assert answer_of(connection).status == 200
-        assert is_closed(connection)
+        answers = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answers.count(b"HTTP/1.1 200 ") == 2
+    assert answers.count(b"Connection: close") == 1
 
 
 def test_a_client_that_sends_no_more_within_its_body_is_not_waited_for(world: World, shop: Shop) -> None:
@@ -121,7 +123,7 @@ UNASKED = [
 ]
 
 
-@pytest.mark.clause("OTLP 15c", "OTLP 14c")
+@pytest.mark.clause("OTLP 15c")
 @pytest.mark.parametrize("lines", UNASKED, ids=lambda lines: lines[0])
 def test_an_answer_that_does_not_wait_for_its_body_says_that_the_connection_ends(
     world: World, shop: Shop, lines: tuple[str, ...]
@@ -192,16 +194,18 @@ def test_a_client_of_http_1_0_that_sends_chunks_is_not_kept(world: World, shop: 
     lines = ("Transfer-Encoding: chunked", "Connection: keep-alive")
     with tap(world.url) as connection:
         connection.sendall(head(PROTOBUF, shop, *lines, version="1.0") + chunk(PROTOBUF.payload) + b"0\r\n\r\n")
-        answer_of(connection)
+        assert answer_of(connection).status == 200
         assert is_closed(connection)
 
 
 @pytest.mark.clause("OTLP 21b", "OTLP 21a")
-@pytest.mark.parametrize("path", ["/v1/nowhere", "/v1development/profiles", "/api/1/nowhere/"])
-def test_a_page_is_told_too_that_nothing_stands_at_a_path(world: World, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/nowhere", 204), ("/v1development/profiles", 204), ("/api/1/nowhere/", 200)]
+)
+def test_a_page_is_told_too_that_nothing_stands_at_a_path(world: World, path: str, status: int) -> None:
     asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
     preflight = send(world.url + path, method="OPTIONS", headers=asked, body=None)
-    assert preflight.status in {200, 204}
+    assert preflight.status == status
     assert "POST" in preflight.headers["access-control-allow-methods"]
     answer = send(world.url + path, headers={**asked, "Content-Type": "application/json"}, body=b"{}")
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (404, "*")

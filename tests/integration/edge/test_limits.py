@@ -392,7 +392,9 @@ def test_bytes_in_hand_of_one_environment_are_bounded_and_refuse_no_other(
     holder = sender(strict, form, is_tunnel=is_tunnel)
     with holding(strict, holder):
         answer = holder.send(strict.url)
-        form.check_error(answer, 503, f"in hand, {SHARE_BYTES // BODY_MAX_BYTES * (BODY_MAX_BYTES - 1)} of them of")
+        form.check_error(
+            answer, 503, f" {SHARE_BYTES // BODY_MAX_BYTES * (BODY_MAX_BYTES - 1)} bytes of requests in hand of "
+        )
         assert answer.headers["retry-after"] == "1"
         assert answer.headers["x-axonpush-resolved-environment"] == "production"
         for other in others(strict):

@@ -12,6 +12,7 @@ from msgspec import Struct
 from gateway.identity.tokens import mint
 from gateway.runtime.clock import now_ns
 from gateway.runtime.ids import new_ulid
+from gateway.runtime.settings import Limits
 from schemas.environment import Kind
 from schemas.signals import Signal
 from tests.acceptance.database import wait_until
@@ -224,10 +225,12 @@ def test_a_rate_and_a_quota_are_429_for_each_signal(shop: Shop, signal: str, for
 
 @pytest.mark.clause("OTLP 17a")
 def test_an_overload_is_503_for_each_signal(shop: Shop) -> None:
-    size_bytes = SIZES["body_max_bytes"]
+    # All that one environment may hold.
+    share_bytes = SIZES["in_flight_max_bytes"] * Limits().in_flight_environment_percent // 100
+    size_bytes = share_bytes // 5
     sent = [(form, signal, written(form, request)) for form in FORMS for signal, request in REQUESTS.items()]
     with ExitStack() as stack:
-        for _ in range(SIZES["in_flight_max_bytes"] // size_bytes):
+        for _ in range(5):
             connection = stack.enter_context(Connection(shop.world.url))
             connection.http.putrequest("POST", "/v1/logs")
             for name, value in (PROTOBUF.headers(shop.key) | {"Content-Length": str(size_bytes)}).items():

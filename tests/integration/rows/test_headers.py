@@ -25,9 +25,10 @@ OF_ITEM: dict[str, Any] = {"meta_length": 12, "new": ["a\0"]}
 KEPT_OF_ITEM = {"meta_length": 12, "new": ["a"]}
 LOGS = {"items": [{"body": "first"}, {"body": "second"}]}
 SPANS = {"items": [{"name": "first", "span_id": "1" * 16}, {"name": "second", "span_id": "2" * 16}]}
+TRACE = {"trace_id": "a" * 32, "span_id": "c" * 16}
 TRANSACTION = {
     "transaction": "first",
-    "contexts": {"trace": {"trace_id": "a" * 32, "span_id": "c" * 16}},
+    "contexts": {"trace": TRACE},
     "spans": [{"span_id": "d" * 16, "description": "second"}],
 }
 ATTACHED = {"filename": "a.txt", "attachment_type": "event.attachment", "content_type": "text/plain"}
@@ -78,6 +79,29 @@ async def test_what_no_column_holds_is_an_attribute_of_the_first_row(
     assert KEY not in await stored_text(leaf)
 
 
+MANY = {f"k{number}": number for number in range(1100)}
+CROWDED: list[tuple[str, Any, str]] = [
+    (
+        "transaction",
+        {**TRANSACTION, "contexts": {"trace": {**TRACE, "data": MANY}}},
+        "spans",
+    ),
+    ("log", {"items": [{"body": "first", "attributes": MANY}]}, "logs"),
+]
+
+
+@pytest.mark.clause("Sentry 5b")
+@pytest.mark.parametrize(("kind", "payload", "table"), CROWDED)
+async def test_a_limit_of_attributes_cuts_those_of_the_client_first(
+    leaf: Leaf, kind: str, payload: Any, table: str
+) -> None:
+    await leaf.store(envelope(item(kind, payload, **OF_ITEM), **OF_ENVELOPE))
+    (row,) = [row for row in await leaf.read(table) if (row.get("name") or row["body"]) == "first"]
+    assert len(row["attributes"]) == 1024
+    assert row["attributes"]["sentry.item_headers"] == KEPT_OF_ITEM
+    assert row["attributes"]["sentry.envelope_headers"] == KEPT_OF_ENVELOPE
+
+
 @pytest.mark.clause("Sentry 5b")
 async def test_other_items_have_the_header_of_their_envelope(leaf: Leaf) -> None:
     await leaf.store(envelope(item("session", {}, **OF_ITEM), **OF_ENVELOPE))
@@ -92,7 +116,9 @@ async def test_headers_that_say_nothing_more_take_no_place(
 ) -> None:
     known_of_envelope = {key: OF_ENVELOPE[key] for key in ("event_id", "sent_at", "sdk", "dsn")}
     await leaf.store(envelope(item(kind, payload, **known), **known_of_envelope))
-    for row in await leaf.read(table):
+    rows = await leaf.read(table)
+    assert rows
+    for row in rows:
         assert row.get("envelope_headers") is None
         assert table == "sentry_items" or row.get("headers") is None
         assert not [key for key in row.get("attributes") or () if key.endswith("_headers")]

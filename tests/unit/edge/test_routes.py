@@ -107,6 +107,7 @@ def test_what_others_send_too_is_an_exporters_where_nobody_else_sends_it() -> No
     json = {"Content-Type": "application/json"}
     check_named(find("/metrics", json))
     assert find("/metrics").route is METRICS
+    assert find("/metrics", json, "GET").route is METRICS
     assert find("/apps", json).route is CONTROL
 
 

@@ -169,6 +169,14 @@ def test_limits_are_settings(payload_format: Format) -> None:
         assert bool(message) == bool(told)
 
 
+@BOTH
+def test_looking_ends_within_one_value_too(payload_format: Format) -> None:
+    """A list of half a million numbers would take a second."""
+    log = logs({"body": any_value(list(range(500_000)))})
+    verdict = otlp.validate(Signal.LOGS, payload_format, payload(log, payload_format))
+    assert (verdict.accepted, verdict.message) == (1, "")
+
+
 def test_looking_ends_in_a_large_request() -> None:
     pair = KeyValue(key="k", value=AnyValue(int_value=1))
     many = [GOOD | {"attributes": [pair] * 1000} for _ in range(150)]

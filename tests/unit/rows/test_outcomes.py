@@ -124,6 +124,7 @@ def test_what_is_stored_is_counted_by_category() -> None:
         item("log", logs),
         item("span", spans),
         item("span", {"span_id": "c" * 16}),
+        item("span", {"items": []}),
         item("session", {}),
         item("sessions", {"aggregates": [{}, {}]}),
         item("profile_chunk", b"{}", platform="android"),
