@@ -14,7 +14,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from gateway.protocols import otlp
 from gateway.protocols.otlp.messages import LEVELS, METRIC_DATA, REQUESTS
-from gateway.protocols.otlp.split import split
+from gateway.protocols.otlp.splitting.split import split
 from gateway.protocols.otlp.verdict import Verdict
 from gateway.protocols.parts import Part, Sizes
 from schemas.errors import Malformed

@@ -7,9 +7,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from gateway.protocols.otlp.as_json.convert import to_message
+from gateway.protocols.otlp.as_json.read import read
 from gateway.protocols.otlp.explain import explain, other_signal
-from gateway.protocols.otlp.json_convert import to_message
-from gateway.protocols.otlp.json_read import read
 from gateway.protocols.otlp.messages import REQUESTS, Request
 from schemas.errors import Malformed
 from schemas.signals import Format, Signal

@@ -4,13 +4,12 @@ upb itself says no more than that something is.
 """
 
 from collections import Counter
-from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError
 
+from gateway.protocols.otlp.levels import first_item, is_typical
 from gateway.protocols.otlp.messages import REQUESTS
-from gateway.protocols.otlp.request import first_item
 from schemas.signals import Signal
 
 _FIELDS_MAX_COUNT = 50_000  # a few milliseconds; a larger body is told without the place
@@ -64,17 +63,6 @@ def _fits(signal: Signal, data: bytes) -> bool:
             return is_typical(signal, item)
         case _:
             return is_typical(signal, item) and item.WhichOneof("data") is not None
-
-
-def is_typical(signal: Signal, item: Any) -> bool:  # noqa: ANN401 (a span, a log record or a metric)
-    """Tell whether an item has what every real one of its signal has, and next to none that was read as one."""
-    match signal:
-        case Signal.TRACES:
-            return bool(item.start_time_unix_nano)
-        case Signal.LOGS:
-            return bool(item.time_unix_nano or item.observed_time_unix_nano)
-        case _:
-            return bool(item.name)
 
 
 class _Walk:

@@ -28,7 +28,7 @@ LEVELS: dict[Signal, tuple[str, str, str]] = {
     Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
     Signal.METRICS: ("resource_metrics", "scope_metrics", "metrics"),
 }
-"""The repeated fields from a request down to its items, in protobuf messages and in the structs of `json_types`."""
+"""The repeated fields from a request down to its items, in protobuf messages and in the structs of `as_json`."""
 
 METRIC_DATA = {5: "gauge", 7: "sum", 9: "histogram", 10: "exponential_histogram", 11: "summary"}
 """The kinds of data of a metric, by their numbers in protobuf; each has its points in `data_points`, number 1."""

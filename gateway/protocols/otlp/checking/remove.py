@@ -7,6 +7,8 @@ from google.protobuf.message import Message
 from msgspec import Raw
 from msgspec.json import Decoder, encode
 
+from gateway.protocols.otlp.as_json.spelling import chosen, spellings
+
 Faults = Mapping[int, tuple[str, ...]]
 """By an item's number in the request: the fields to clear; none of them means that the whole item goes."""
 
@@ -64,16 +66,3 @@ def _item(text: bytes | Raw, cleared: tuple[str, ...] | None) -> bytes:
         return b""
     names = {spelling for name in cleared for spelling in spellings(name)}
     return encode({name: value for name, value in _OBJECT.decode(text).items() if name not in names})
-
-
-def chosen(fields: Mapping[str, Raw], name: str) -> str | None:
-    """Answer the spelling of a field's name that counts: the first whose value is not null."""
-    return next(
-        (key for key in spellings(name) if key in fields and bytes(memoryview(fields[key])[:5]) != b"null"), None
-    )
-
-
-def spellings(name: str) -> tuple[str, str]:
-    """Answer a field's name in camelCase and in snake_case, the one that wins first."""
-    first, *others = name.split("_")
-    return first + "".join(other.title() for other in others), name

@@ -1,4 +1,4 @@
-"""Reading OTLP's JSON: bytes to the structs of `json_types`, or Malformed that says what and where."""
+"""Reading OTLP's JSON: bytes to structs, or Malformed that says what and where."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -7,8 +7,8 @@ from typing import Any, cast
 from msgspec import DecodeError, Raw, Struct, ValidationError, field
 from msgspec.json import Decoder
 
-from gateway.protocols.otlp.json_metrics import Metrics
-from gateway.protocols.otlp.json_types import SNAKE, Logs, Traces, decode_hook
+from gateway.protocols.otlp.as_json.metrics import Metrics
+from gateway.protocols.otlp.as_json.structs import SNAKE, Logs, Traces, decode_hook
 from gateway.protocols.text import mend_surrogates
 from schemas.errors import Malformed, PayloadTooLarge
 from schemas.signals import Signal

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+from gateway.protocols.otlp.checking.arrival import Arrival, items_of
+from gateway.protocols.otlp.levels import children, data_of
 from gateway.protocols.otlp.messages import LEVELS
-from gateway.protocols.otlp.request import Request, children, data_of, items_of
 from gateway.protocols.otlp.views import LEAN_ITEMS, LEAN_RESOURCE, SHALLOW
 from gateway.runtime.settings import Limits
 from schemas.signals import Format, Signal
@@ -23,7 +24,7 @@ _WITHIN = {Signal.TRACES: ("events", "links"), Signal.LOGS: (), Signal.METRICS: 
 class Part(NamedTuple):
     """A message of which attributes or texts are stored, and its place.
 
-    Of a protobuf request it is one of `views.LEAN`, of JSON a struct of `json_types`. `may_be_large` says that a text
+    Of a protobuf request it is one of `views.LEAN`, of JSON a struct of `as_json`. `may_be_large` says that a text
     or a value of it may be too long or nest too deep, `indexed` which of its names stands in an index: the attribute of
     a resource, or the field of a metric.
     """
@@ -34,12 +35,12 @@ class Part(NamedTuple):
     indexed: str = ""
 
 
-def parts(request: Request, limits: Limits) -> Iterator[Part]:
+def parts(request: Arrival, limits: Limits) -> Iterator[Part]:
     """Give what is to be looked at of a request: at least all of which something is cut by these limits."""
     return (_of_message if request.payload_format is Format.PROTOBUF else _of_json)(request, limits)
 
 
-def _of_message(request: Request, limits: Limits) -> Iterator[Part]:
+def _of_message(request: Arrival, limits: Limits) -> Iterator[Part]:
     """Choose by size: resources and items are left as bytes until they are large enough."""
     large_bytes = limits.attribute_max_bytes // _JSON_GROWTH
     least_bytes = min(_ATTRIBUTE_MIN_BYTES * limits.attributes_max_count, large_bytes, INDEXED_TEXT_MAX_BYTES)
@@ -76,7 +77,7 @@ def _of_message(request: Request, limits: Limits) -> Iterator[Part]:
                 first = end
 
 
-def _of_json(request: Request, limits: Limits) -> Iterator[Part]:
+def _of_json(request: Arrival, limits: Limits) -> Iterator[Part]:
     """Choose by what the whole request holds; metrics are looked at anyway, for their names."""
     signal, data = request.signal, request.data
     may_be_large = len(data) > limits.attribute_max_bytes or data.count(_JSON_CONTAINER) > limits.nesting_max_depth

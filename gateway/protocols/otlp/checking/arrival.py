@@ -1,23 +1,22 @@
-"""An OTLP request as it was read, down to its items, and the place of each."""
+"""Arrival: a request as it was read, down to its items, and the place of each."""
 
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from google.protobuf.message import Message
 from msgspec import Struct
 
-from gateway.protocols.otlp.bulk import LEVEL_MAX_COUNT, too_many
-from gateway.protocols.otlp.json_types import SNAKE
-from gateway.protocols.otlp.messages import LEVELS, METRIC_DATA
+from gateway.protocols.otlp.checking.bulk import LEVEL_MAX_COUNT, too_many
+from gateway.protocols.otlp.levels import children, data_of, first_item
+from gateway.protocols.otlp.messages import LEVELS
 from schemas.errors import PayloadTooLarge
 from schemas.signals import Format, Signal
 
 _DATA_POINTS_MAX_COUNT = 1_000_000  # of one request; one may be empty, and take two bytes
 
 
-class Request(Struct):
-    """A request as it was read: `root` is a protobuf message or a struct of `json_types`.
+class Arrival(Struct):
+    """A request as it was read: `root` is a protobuf message or a struct of `as_json`.
 
     Of a protobuf request, `may_be_deep` says that its values may nest deeper than is stored. One that is not small has
     been parsed a second time: `shallow` is of `views.SHALLOW`, and `raws` are its items, which are bytes there.
@@ -73,40 +72,6 @@ def items_of(signal: Signal, root: object) -> Sequence[Any]:
             raise too_many(name)
         found = list(chain.from_iterable(lists))
     return found
-
-
-def first_item(signal: Signal, root: object) -> Any:  # noqa: ANN401 (a span, a log record or a metric)
-    """Answer the first item of a request, None where it has none."""
-    resources, scopes, items = LEVELS[signal]
-    found = (
-        item
-        for resource in children(root, resources)
-        for scope in children(resource, scopes)
-        for item in children(scope, items)
-    )
-    return next(found, None)
-
-
-def children(value: object, name: str) -> Sequence[Any]:
-    """Answer a repeated field of a message or of a struct, where it may be absent or written in snake_case."""
-    found = getattr(value, name)
-    return found if found is not None else getattr(value, SNAKE + name, None) or ()
-
-
-def data_of(metric: Any) -> tuple[str, Sequence[Any]]:  # noqa: ANN401 (a protobuf message or a struct)
-    """Answer a metric's kind of data ("" without any) and its data points.
-
-    Where one in JSON has several kinds of data, the last one counts, as in protobuf.
-    """
-    if isinstance(metric, Message):
-        kind = metric.WhichOneof("data")
-        return (kind, getattr(metric, kind).data_points) if kind is not None else ("", ())
-    found = [
-        (kind, data)
-        for kind in METRIC_DATA.values()
-        if (data := getattr(metric, kind) or getattr(metric, SNAKE + kind, None))
-    ]
-    return (found[-1][0], children(found[-1][1], "data_points")) if found else ("", ())
 
 
 def count_points(metrics: Sequence[Any]) -> int:

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 from msgspec import DecodeError
 from msgspec.structs import replace
 
-from gateway.protocols.otlp.forms import Form, Group, Json, Protobuf
 from gateway.protocols.otlp.messages import LEVELS
+from gateway.protocols.otlp.splitting.forms import Form, Group, Json, Protobuf
 from gateway.protocols.otlp.verdict import Verdict
 from gateway.protocols.parts import Part, Sizes
 from schemas.errors import Malformed

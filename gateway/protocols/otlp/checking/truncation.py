@@ -5,11 +5,12 @@ from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from gateway.protocols.otlp import json_types
-from gateway.protocols.otlp.json_convert import to_any_value, to_key_value
-from gateway.protocols.otlp.json_types import SNAKE
-from gateway.protocols.otlp.request import Request, children
-from gateway.protocols.otlp.suspects import Part, parts
+from gateway.protocols.otlp.as_json import structs
+from gateway.protocols.otlp.as_json.convert import to_any_value, to_key_value
+from gateway.protocols.otlp.as_json.structs import SNAKE
+from gateway.protocols.otlp.checking.arrival import Arrival
+from gateway.protocols.otlp.checking.suspects import Part, parts
+from gateway.protocols.otlp.levels import children
 from gateway.runtime.settings import Limits
 from schemas.stored import INDEXED_TEXT_MAX_BYTES
 
@@ -19,10 +20,10 @@ _KEY_SHOWN_MAX_CHARACTERS = 80
 _CHARACTER_MAX_BYTES = 4
 _TEXTS = ("name", "version", "trace_state", "message", "severity_text", "event_name", "unit", "description")
 
-_Pair = bytes | json_types.KeyValue
+_Pair = bytes | structs.KeyValue
 
 
-def first_cut(request: Request, limits: Limits) -> str:
+def first_cut(request: Arrival, limits: Limits) -> str:
     """Say in a sentence what is cut first of a request; nothing where nothing is."""
     look = _Look(limits)
     try:
@@ -142,11 +143,11 @@ def _texts(message: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 (see Part
             yield name, text
 
 
-def _value(raw: bytes | json_types.AnyValue) -> AnyValue:
+def _value(raw: bytes | structs.AnyValue) -> AnyValue:
     return AnyValue.FromString(raw) if isinstance(raw, bytes) else to_any_value(raw)
 
 
-def _is_short(pair: json_types.KeyValue, max_bytes: int) -> bool:
+def _is_short(pair: structs.KeyValue, max_bytes: int) -> bool:
     """Tell whether an attribute is a text that is stored whole, as most are."""
     text = pair.value.string_value if pair.value is not None else ""
     longest = max(len(pair.key or ""), len(text)) if text is not None else max_bytes

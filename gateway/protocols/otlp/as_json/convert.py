@@ -1,4 +1,4 @@
-"""From the structs of `json_types` to the protobuf message of the same request."""
+"""From the structs to the protobuf message of the same request."""
 
 from binascii import unhexlify
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from typing import Any, cast
 from msgspec import Struct
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from gateway.protocols.otlp import json_types
-from gateway.protocols.otlp.json_read import JsonRequest
-from gateway.protocols.otlp.json_types import SNAKE
+from gateway.protocols.otlp.as_json import structs
+from gateway.protocols.otlp.as_json.read import JsonRequest
+from gateway.protocols.otlp.as_json.structs import SNAKE
 from gateway.protocols.otlp.messages import REQUESTS, Request
 from schemas.signals import Signal
 
@@ -28,12 +28,12 @@ def to_message(signal: Signal, request: JsonRequest) -> Request:
     return REQUESTS[signal](**_fields(request))
 
 
-def to_key_value(pair: json_types.KeyValue) -> KeyValue:
+def to_key_value(pair: structs.KeyValue) -> KeyValue:
     """Make the protobuf message of one attribute."""
     return KeyValue(**_key_values([pair])[0])
 
 
-def to_any_value(value: json_types.AnyValue) -> AnyValue:
+def to_any_value(value: structs.AnyValue) -> AnyValue:
     """Make the protobuf message of one value."""
     return AnyValue(**_any_value(value))
 
@@ -69,7 +69,7 @@ def _convert(value: Any) -> Any:  # noqa: ANN401 (a field of any type)
     return value
 
 
-def _any_value(value: json_types.AnyValue) -> dict[str, Any]:
+def _any_value(value: structs.AnyValue) -> dict[str, Any]:
     """Convert a value; most are a text or a number in camelCase."""
     if value.string_value is not None:
         return {"string_value": value.string_value}
@@ -78,7 +78,7 @@ def _any_value(value: json_types.AnyValue) -> dict[str, Any]:
     return _fields(value)
 
 
-def _key_values(pairs: list[json_types.KeyValue]) -> list[dict[str, Any]]:
+def _key_values(pairs: list[structs.KeyValue]) -> list[dict[str, Any]]:
     return [
         {"key": pair.key or "", "value": _any_value(pair.value)} if pair.value is not None else {"key": pair.key or ""}
         for pair in pairs

@@ -7,15 +7,16 @@ from typing import NamedTuple
 from msgspec import DecodeError
 from msgspec.structs import replace
 
-from gateway.protocols.otlp.bulk import check
+from gateway.protocols.otlp.as_json.read import column, other_key, read
+from gateway.protocols.otlp.checking.arrival import Arrival, count_points, items_of
+from gateway.protocols.otlp.checking.bulk import check
+from gateway.protocols.otlp.checking.depth import SMALL_MAX_BYTES, parse_measured
+from gateway.protocols.otlp.checking.remove import Faults, remove_from_json, remove_from_message
+from gateway.protocols.otlp.checking.truncation import first_cut
 from gateway.protocols.otlp.decode import wrong_signal
-from gateway.protocols.otlp.depth import SMALL_MAX_BYTES, parse_measured
-from gateway.protocols.otlp.explain import is_typical, other_signal
-from gateway.protocols.otlp.json_read import column, other_key, read
+from gateway.protocols.otlp.explain import other_signal
+from gateway.protocols.otlp.levels import is_typical
 from gateway.protocols.otlp.messages import LEVELS
-from gateway.protocols.otlp.remove import Faults, remove_from_json, remove_from_message
-from gateway.protocols.otlp.request import Request, count_points, items_of
-from gateway.protocols.otlp.truncation import first_cut
 from gateway.protocols.otlp.verdict import Verdict
 from gateway.protocols.otlp.views import SHALLOW
 from gateway.runtime.settings import Limits
@@ -67,22 +68,22 @@ def validate(signal: Signal, payload_format: Format, data: bytes, limits: Limits
     return replace(verdict, message=f"{verdict.message} {told}".strip()) if told else verdict
 
 
-def _read(signal: Signal, payload_format: Format, data: bytes, limits: Limits) -> tuple[Request, bytes | None]:
+def _read(signal: Signal, payload_format: Format, data: bytes, limits: Limits) -> tuple[Arrival, bytes | None]:
     """Read a request, and answer its bytes too where they had to be mended."""
     if payload_format is Format.JSON:
         if not data:
             raise Malformed("The JSON body is empty; a request without items is {}.")
         root, mended = read(signal, data)
-        return Request(signal, payload_format, mended or data, root), mended
+        return Arrival(signal, payload_format, mended or data, root), mended
     check(signal, data)
     root, may_be_deep = parse_measured(signal, data, limits.nesting_max_depth)
     if len(data) <= SMALL_MAX_BYTES:
-        return Request(signal, payload_format, data, root, may_be_deep), None
+        return Arrival(signal, payload_format, data, root, may_be_deep), None
     shallow = SHALLOW[signal].FromString(data)
-    return Request(signal, payload_format, data, root, may_be_deep, shallow, items_of(signal, shallow)), None
+    return Arrival(signal, payload_format, data, root, may_be_deep, shallow, items_of(signal, shallow)), None
 
 
-def _check_signal(request: Request) -> None:
+def _check_signal(request: Arrival) -> None:
     """Return unless a request is another signal's: items of one may be read as those of another, or as none at all."""
     is_json = request.payload_format is Format.JSON
     other = (other_key if is_json else other_signal)(request.signal, request.data)
@@ -90,7 +91,7 @@ def _check_signal(request: Request) -> None:
         raise wrong_signal(request.signal, other)
 
 
-def _ids(request: Request, name: str) -> Sequence[bytes | str]:
+def _ids(request: Arrival, name: str) -> Sequence[bytes | str]:
     """Answer one id of every item; those in JSON are hex digits, or the whole request is refused."""
     if request.payload_format is Format.PROTOBUF:
         return list(map(attrgetter(name), request.items))
@@ -104,11 +105,11 @@ def _is_not_hex(text: str) -> bool:
     return bool(text.encode("ascii", "replace").translate(None, _HEX_DIGITS))
 
 
-def _refuse_id(request: Request, name: str, number: int, what: str) -> None:
+def _refuse_id(request: Arrival, name: str, number: int, what: str) -> None:
     raise Malformed(f"{request.place(number)}.{name} {what}.")
 
 
-def _bad_spans(request: Request) -> Faults:
+def _bad_spans(request: Arrival) -> Faults:
     """Find the spans that have to go; looking at all ids at once, as nearly always none is bad."""
     if request.raws and _begin_with_good_ids(request.raws):
         return {}
@@ -150,7 +151,7 @@ def _begin_with_good_ids(raws: Sequence[bytes]) -> bool:
     )
 
 
-def _bad_log_ids(request: Request) -> Faults:
+def _bad_log_ids(request: Arrival) -> Faults:
     """Find the log records whose ids have to go; a record may be without."""
     form = _FORMS[request.payload_format]
     trace_ids, span_ids = _ids(request, "trace_id"), _ids(request, "span_id")
@@ -167,7 +168,7 @@ def _bad_log_ids(request: Request) -> Faults:
     return faults
 
 
-def _without(request: Request, faults: Faults) -> Verdict:
+def _without(request: Arrival, faults: Faults) -> Verdict:
     """Take out what is at fault, and say so."""
     total = len(request.items)
     place = request.place(min(faults))
@@ -189,7 +190,7 @@ def _without(request: Request, faults: Faults) -> Verdict:
     return Verdict(total - rejected, rejected, message, rewritten)
 
 
-_FAULTS: dict[Signal, Callable[[Request], Faults]] = {
+_FAULTS: dict[Signal, Callable[[Arrival], Faults]] = {
     Signal.TRACES: _bad_spans,
     Signal.LOGS: _bad_log_ids,
     Signal.METRICS: lambda _: {},

@@ -1,7 +1,7 @@
-"""OTLP's JSON for metrics, typed as in `json_types`."""
+"""OTLP's JSON for metrics, typed as in `structs`."""
 
 # ruff: noqa: D101 (each class mirrors the protobuf message of its name)
-from gateway.protocols.otlp.json_types import (
+from gateway.protocols.otlp.as_json.structs import (
     Hex,
     Int32,
     Int64,

@@ -9,8 +9,8 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, encode
 
 from gateway.protocols.otlp import walk
+from gateway.protocols.otlp.as_json.spelling import chosen, spellings
 from gateway.protocols.otlp.messages import LEVELS, METRIC_DATA
-from gateway.protocols.otlp.remove import chosen, spellings
 from schemas.signals import Signal
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ VALUES_MAX_DEPTH = 30
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-UInt64 = Annotated[int, Meta(ge=0)]  # msgspec knows no bound above 2**63 - 1; json_convert lets larger ones saturate
+UInt64 = Annotated[int, Meta(ge=0)]  # msgspec knows no bound above 2**63 - 1; `convert` lets larger ones saturate
 Hex = Annotated[str, Meta(pattern=r"^(?:[0-9A-Fa-f]{2})*\Z")]
 
 _STANDARD = str.maketrans("-_", "+/")
@@ -188,7 +188,7 @@ class Link(Message):
 
 @either_case
 class Span(Message):
-    # Looking at three ids with a pattern takes a fifth of the time of decoding: json_read checks them all at once.
+    # Looking at three ids with a pattern takes a fifth of the time of decoding: `validate` checks them all at once.
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None

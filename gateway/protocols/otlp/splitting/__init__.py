@@ -1,0 +1,1 @@
+"""A request that is larger than a record, in parts that are requests of their own."""
