@@ -33,6 +33,14 @@ def of_span(values: dict[str, Any], **more: Any) -> Message:
     return traces(GOOD, GOOD | {"attributes": attributes(values)} | more)
 
 
+def with_scope(request: Any, values: dict[str, Any], **fields: str) -> Message:
+    scope = request.resource_logs[0].scope_logs[0]
+    scope.scope.attributes.extend(attributes(values))
+    for name, text in fields.items():
+        setattr(scope, name, text)
+    return request
+
+
 def of_point(values: dict[str, Any]) -> Message:
     exemplar = {"as_int": 1, "filtered_attributes": attributes(values)}
     return metrics({"gauge": {"data_points": [{"time_unix_nano": 1, "exemplars": [exemplar]}]}})
@@ -58,6 +66,25 @@ TOLD: list[tuple[str, Signal, Message, str]] = [
     ("a long body", Signal.LOGS, logs({"body": any_value("é" * MIB)}), f"{LOG}.body has {2 * MIB} bytes"),
     ("a deep body", Signal.LOGS, logs({"body": any_value(nested(17))}), f"{LOG}.body {DEEP}"),
     ("of a resource", Signal.LOGS, with_resource(logs({}), LONG), "resource_logs[0].resource['text'] has"),
+    ("of a scope", Signal.LOGS, with_scope(logs({}), LONG), "resource_logs[0].scope_logs[0].scope['text'] has"),
+    (
+        "deep in a scope",
+        Signal.LOGS,
+        with_scope(logs({}), {"d": nested(17)}),
+        f"resource_logs[0].scope_logs[0].scope['d'] {DEEP}",
+    ),
+    (
+        "many of a scope",
+        Signal.LOGS,
+        with_scope(logs({}), MANY),
+        "resource_logs[0].scope_logs[0].scope has 1025 attributes",
+    ),
+    (
+        "a schema",
+        Signal.LOGS,
+        with_scope(logs({}), {}, schema_url="s" * (MIB + 1)),
+        "resource_logs[0].scope_logs[0].schema_url has",
+    ),
     ("of an exemplar", Signal.METRICS, of_point(LONG), f"{POINT}['text'] has"),
     ("a long name", Signal.TRACES, of_span({}, name="é" * MIB), f"{SPAN}.name has {2 * MIB} bytes"),
     ("a long status", Signal.TRACES, of_span({}, status={"message": "x" * (MIB + 1)}), f"{SPAN}.status.message has"),

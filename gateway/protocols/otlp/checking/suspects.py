@@ -48,33 +48,48 @@ def _of_message(request: Arrival, limits: Limits) -> Iterator[Part]:
         large_bytes = least_bytes = 0
     elif len(request.data) <= least_bytes:
         return
-    signal = request.signal
-    resources, scopes, items = LEVELS[signal]
-    shallow = request.shallow or SHALLOW[signal].FromString(request.data)
-    raws = request.raws or items_of(signal, shallow)
-    has_large = max(map(len, raws), default=0) > least_bytes
-    first = 0
-    parse = LEAN_ITEMS[signal].FromString
+    shallow = request.shallow or SHALLOW[request.signal].FromString(request.data)
+    raws = request.raws or items_of(request.signal, shallow)
+    has_long_text = len(request.data) > limits.attribute_max_bytes
+    has_large_value = len(request.data) > large_bytes
+    resources, scopes, _ = LEVELS[request.signal]
     for resource_number, resource in enumerate(getattr(shallow, resources)):
         place = f"{resources}[{resource_number}]"
+        if has_long_text:
+            yield Part(place, resource, may_be_large=True)
         size_bytes = len(resource.resource)
         if size_bytes > least_bytes:
             message = LEAN_RESOURCE.FromString(resource.resource)
             yield Part(f"{place}.resource", message, size_bytes > large_bytes, _SERVICE)
         for scope_number, scope in enumerate(getattr(resource, scopes)):
             scope_place = f"{place}.{scopes}[{scope_number}]"
-            if (
-                len(scope.scope.attributes) > limits.attributes_max_count
-                or len(request.data) > limits.attribute_max_bytes
-            ):
-                yield Part(f"{scope_place}.scope", scope.scope, may_be_large=True)
-            if has_large:
-                end = first + len(getattr(scope, items))
-                for number, raw in enumerate(raws[first:end]):
-                    if len(raw) > least_bytes:
-                        item_place = f"{scope_place}.{items}[{number}]"
-                        yield from _with_inner(signal, item_place, parse(raw), len(raw) > large_bytes)
-                first = end
+            if has_long_text:
+                yield Part(scope_place, scope, may_be_large=True)
+            if has_large_value or len(scope.scope.attributes) > limits.attributes_max_count:
+                yield Part(f"{scope_place}.scope", scope.scope, has_large_value)
+    if max(map(len, raws), default=0) > least_bytes:
+        yield from _large_items(request.signal, shallow, raws, least_bytes, large_bytes)
+
+
+def _large_items(
+    signal: Signal,
+    shallow: Any,  # noqa: ANN401 (one of views.SHALLOW)
+    raws: Sequence[bytes],
+    least_bytes: int,
+    large_bytes: int,
+) -> Iterator[Part]:
+    """Give the items, of all as bytes, that are large enough."""
+    resources, scopes, items = LEVELS[signal]
+    parse = LEAN_ITEMS[signal].FromString
+    first = 0
+    for resource_number, resource in enumerate(getattr(shallow, resources)):
+        for scope_number, scope in enumerate(getattr(resource, scopes)):
+            end = first + len(getattr(scope, items))
+            for number, raw in enumerate(raws[first:end]):
+                if len(raw) > least_bytes:
+                    place = f"{resources}[{resource_number}].{scopes}[{scope_number}].{items}[{number}]"
+                    yield from _with_inner(signal, place, parse(raw), len(raw) > large_bytes)
+            first = end
 
 
 def _of_json(request: Arrival, limits: Limits) -> Iterator[Part]:
@@ -87,10 +102,12 @@ def _of_json(request: Arrival, limits: Limits) -> Iterator[Part]:
     resources, scopes, items = LEVELS[signal]
     for resource_number, resource in enumerate(children(request.root, resources)):
         place = f"{resources}[{resource_number}]"
+        yield Part(place, resource, may_be_large)
         if resource.resource is not None:
             yield Part(f"{place}.resource", resource.resource, may_be_large, _SERVICE)
         for scope_number, scope in enumerate(children(resource, scopes)):
             scope_place = f"{place}.{scopes}[{scope_number}]"
+            yield Part(scope_place, scope, may_be_large)
             if scope.scope is not None:
                 yield Part(f"{scope_place}.scope", scope.scope, may_be_large)
             if looks_at_items:

@@ -18,7 +18,17 @@ from schemas.stored import INDEXED_TEXT_MAX_BYTES
 _LOOKS_MAX_COUNT = 100_000
 _KEY_SHOWN_MAX_CHARACTERS = 80
 _CHARACTER_MAX_BYTES = 4
-_TEXTS = ("name", "version", "trace_state", "message", "severity_text", "event_name", "unit", "description")
+_TEXTS = (
+    "name",
+    "version",
+    "trace_state",
+    "message",
+    "severity_text",
+    "event_name",
+    "unit",
+    "description",
+    "schema_url",
+)
 
 _Pair = bytes | structs.KeyValue
 
