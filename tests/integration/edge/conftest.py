@@ -1,10 +1,11 @@
-"""An edge for each module of tests."""
+"""An edge for each module of tests, and an app."""
 
 import shutil
 from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.edge.shop import Shop
 from tests.integration.edge.world import World, running, seeded
 
 # The script for CI is nothing but curl.
@@ -24,3 +25,10 @@ def world(joining: tuple[dict[str, str], str], tmp_path_factory: pytest.TempPath
     env, management_key = joining
     with running(env, tmp_path_factory.mktemp("edge"), management_key) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def shop(world: World) -> Shop:
+    """Make an app."""
+    app = world.control.app()
+    return Shop(app, app.key())

@@ -1,45 +1,19 @@
 """Connections of exporters: kept alive, ended at an age, answered before the body has come; gRPC is turned away."""
 
-import socket
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import pytest
-from msgspec import Struct
 
 from gateway.runtime.settings import Limits, Server
 from tests.acceptance.database import wait_until
 from tests.acceptance.sending import Connection, send
-from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, Form
+from tests.integration.edge.raw import tap
+from tests.integration.edge.shop import Shop
 from tests.integration.edge.world import World
 
 MIB = 1024 * 1024
 LIMITS = Limits()
-
-
-class Shop(Struct):
-    """An app and its key."""
-
-    app: App
-    key: str
-
-
-@pytest.fixture(scope="module")
-def shop(world: World) -> Shop:
-    """Make an app."""
-    app = world.control.app()
-    return Shop(app, app.key())
-
-
-@contextmanager
-def tap(url: str) -> Generator[socket.socket]:
-    """Open a connection to write whatever bytes on it."""
-    parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-        yield connection
 
 
 def head(form: Form, key: str, channel: int, *, size_bytes: int) -> bytes:

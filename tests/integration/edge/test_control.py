@@ -2,12 +2,10 @@
 
 import gzip
 import json
-import socket
 import sys
 import zlib
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import brotli
 import pytest
@@ -17,6 +15,7 @@ from gateway.runtime.settings import Limits
 from tests.acceptance.sending import Answer, Connection, send
 from tests.acceptance.stack import App
 from tests.integration.edge.forms import PROTOBUF, logs_protobuf
+from tests.integration.edge.raw import tap
 from tests.integration.edge.world import World
 
 if sys.version_info >= (3, 14):
@@ -56,14 +55,6 @@ def narrow(world: World) -> Iterator[Narrow]:
         limits_in_flight_environment_percent=99,
     ) as (_, url):
         yield Narrow(url, app, app.key(), world.control.management_key)
-
-
-@contextmanager
-def tap(url: str) -> Generator[socket.socket]:
-    """Open a connection to write whatever bytes on it."""
-    parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
-        yield connection
 
 
 def head(method: str, path: str, **headers: object) -> bytes:

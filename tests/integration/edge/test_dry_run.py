@@ -5,19 +5,11 @@ import json
 import re
 
 import pytest
-from msgspec import Struct
 
 from tests.acceptance.sending import Answer, send
-from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, JSON, SENTRY, Form
+from tests.integration.edge.shop import Shop
 from tests.integration.edge.world import World
-
-
-class Shop(Struct):
-    """An app and a key of its development environment that may override."""
-
-    app: App
-    key: str
 
 
 @pytest.fixture(scope="module")

@@ -3,41 +3,17 @@
 import http.client
 import socket
 import time
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
-from urllib.parse import urlsplit
+from contextlib import ExitStack
 
 import pytest
-from msgspec import Struct
 
 from tests.acceptance.sending import Answer, send
-from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, SENTRY, Form
+from tests.integration.edge.raw import tap
+from tests.integration.edge.shop import Shop
 from tests.integration.edge.world import World
 
 MIB = 1024 * 1024
-
-
-class Shop(Struct):
-    """An app and its key."""
-
-    app: App
-    key: str
-
-
-@pytest.fixture(scope="module")
-def shop(world: World) -> Shop:
-    """Make an app."""
-    app = world.control.app()
-    return Shop(app, app.key())
-
-
-@contextmanager
-def tap(url: str) -> Generator[socket.socket]:
-    """Open a connection to write whatever bytes on it."""
-    parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
-        yield connection
 
 
 def head(form: Form, shop: Shop, *lines: str, version: str = "1.1") -> bytes:

@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from urllib.parse import urlsplit
 
 import pytest
 from msgspec import Struct, structs
@@ -18,6 +17,7 @@ from tests.acceptance.database import wait_until
 from tests.acceptance.sending import Answer, Connection, send
 from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, SENTRY, Form, envelope, logs_protobuf
+from tests.integration.edge.raw import tap
 from tests.integration.edge.world import World
 
 LINE_MAX_BYTES = 2048
@@ -77,12 +77,6 @@ def padded(form: Form, size_bytes: int) -> bytes:
     body = logs_protobuf("x" * (size_bytes - overhead))
     assert len(body) == size_bytes
     return body
-
-
-def tap(url: str) -> socket.socket:
-    """Open a connection to write whatever bytes on it."""
-    parts = urlsplit(url)
-    return socket.create_connection((parts.hostname, parts.port), timeout=10)
 
 
 def is_served(url: str) -> bool:

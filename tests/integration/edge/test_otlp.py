@@ -11,7 +11,6 @@ from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
-from msgspec import Struct
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -24,8 +23,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from gateway.edge.app import Edge
 from tests.acceptance.sending import Answer, send
-from tests.acceptance.stack import App
 from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, Form
+from tests.integration.edge.shop import Shop
 from tests.integration.edge.world import World
 from tests.unit.protocols.test_otlp_validate import GOOD, as_json, logs, metrics, traces
 
@@ -51,20 +50,6 @@ PAGE = "https://shop.example"
 SIGNALS = pytest.mark.parametrize("signal", list(REQUESTS))
 ENCODINGS = pytest.mark.parametrize("encoding", ["protobuf", "json"])
 COMPRESSIONS = pytest.mark.parametrize("is_compressed", [False, True], ids=["plain", "gzip"])
-
-
-class Shop(Struct):
-    """An app and its key."""
-
-    app: App
-    key: str
-
-
-@pytest.fixture(scope="module")
-def shop(world: World) -> Shop:
-    """Make an app."""
-    app = world.control.app()
-    return Shop(app, app.key())
 
 
 def post(

@@ -10,20 +10,13 @@ from msgspec import Struct
 
 from gateway.runtime.settings import Limits
 from tests.acceptance.sending import Answer, Connection, send
-from tests.acceptance.stack import App
 from tests.integration.edge.codecs import CODECS
 from tests.integration.edge.forms import FORMS, JSON, PROTOBUF, SENTRY, Form, envelope
+from tests.integration.edge.shop import Shop
 from tests.integration.edge.world import World
 
 MIB = 1024 * 1024
 LIMITS = Limits()
-
-
-class Shop(Struct):
-    """An app and its key."""
-
-    app: App
-    key: str
 
 
 @pytest.fixture(scope="module")
