@@ -17,7 +17,7 @@ from schemas.errors import Malformed, PayloadTooLarge, RequestTimeout, Unsupport
 _DRAINED_MAX_BYTES = 128 * 1024 * 1024
 _DRAINED_MAX_SECONDS = 30.0
 _PAUSE_MAX_SECONDS = 2.0
-_SHORT_MAX_BYTES = 64 * 1024
+_SHORT_MAX_BYTES = 1024 * 1024
 _CHUNKED = "chunked"
 
 
