@@ -46,6 +46,10 @@ class Forbidden(Rejected):
     reason = "forbidden"
 
 
+NO_SUCH_PATH = "no_such_path"
+"""The reason of a NotFound that speaks of the path: whoever came there may have meant another protocol."""
+
+
 class NotFound(Rejected):
     """404: nothing stands at this path or under this id."""
 

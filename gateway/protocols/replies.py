@@ -154,9 +154,9 @@ def sentry_error(error: GatewayError) -> Reply:
 
 
 def anyones_error(error: GatewayError) -> Reply:
-    """Answer where it is not known whose form is asked for: this one is that of OTLP's JSON and of Sentry at once."""
+    """Answer where it is not known whose form is asked for: OTLP's in JSON, Sentry's and a problem's at once."""
     status, message = _status_of(error), public(error.message)
-    body = {"code": _RPC_CODES[status], "message": message, "detail": message, "causes": [message]}
+    body = {**_problem(error), "code": _RPC_CODES[status], "message": message, "causes": [message]}
     headers = (*_JSON, ("X-Sentry-Error", _line(message)))
     return Reply(status=status, headers=headers, body=msgspec.json.encode(body), reason=_line(message))
 
@@ -164,15 +164,19 @@ def anyones_error(error: GatewayError) -> Reply:
 def problem(error: GatewayError) -> Reply:
     """Answer a problem body (RFC 9457); its type is `urn:axonpush:error:` and the error's reason."""
     status = _status_of(error)
-    body: dict[str, object] = {
+    headers = (("Content-Type", "application/problem+json"), *_headers_of(error, status))
+    return Reply(status=status, headers=headers, body=msgspec.json.encode(_problem(error)))
+
+
+def _problem(error: GatewayError) -> dict[str, object]:
+    status = _status_of(error)
+    return {
         **error.members,
         "type": f"urn:axonpush:error:{error.reason}",
         "title": status.phrase,
         "status": int(status),
         "detail": public(error.message),
     }
-    headers = (("Content-Type", "application/problem+json"), *_headers_of(error, status))
-    return Reply(status=status, headers=headers, body=msgspec.json.encode(body))
 
 
 def public(message: str) -> str:

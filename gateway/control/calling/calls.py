@@ -55,7 +55,7 @@ from gateway.control.types import (
     UpdateEnvironment,
     UpsertPreview,
 )
-from schemas.errors import MethodNotAllowed, NotFound
+from schemas.errors import NO_SUCH_PATH, MethodNotAllowed, NotFound
 
 DESCRIPTION_PATH = "/openapi.json"
 """Where the description of all calls stands, for which no key is needed."""
@@ -224,5 +224,7 @@ def methods_at(path: str) -> tuple[str, ...]:
     if path == DESCRIPTION_PATH:
         methods.append("GET")
     if not methods:
-        raise NotFound("There is no call with this path.")
+        raise NotFound(
+            "There is no call with this path. OTLP goes to /v1/traces, /v1/logs and /v1/metrics.", reason=NO_SUCH_PATH
+        )
     return (*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS")

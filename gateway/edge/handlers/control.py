@@ -9,8 +9,8 @@ from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
 from gateway.identity.credentials import Headers, control_key, single
 from gateway.protocols.body import codec_of
-from gateway.protocols.replies import Reply, problem
-from schemas.errors import GatewayError, UnsupportedMedia
+from gateway.protocols.replies import Reply, anyones_error, problem
+from schemas.errors import NO_SUCH_PATH, GatewayError, UnsupportedMedia
 
 _JSON = "application/json"
 _IS_JSON = re.compile(r"application/(?:[^/\s]+\+)?json")
@@ -71,6 +71,7 @@ async def _read(ingest: Ingest, exchange: Exchange, hold: Hold) -> bytes:
     return ingest.inflate(body, codec, hold, max_bytes=max_bytes)
 
 
-def refuse(exchange: Exchange, error: GatewayError) -> Reply:  # noqa: ARG001 (the signature of every family)
-    """Tell an error as a problem body (RFC 9457)."""
-    return problem(error)
+def refuse(exchange: Exchange, error: GatewayError) -> Reply:
+    """Tell an error as a problem body (RFC 9457); what is posted to where nothing stands may be an exporter's."""
+    is_anyones = error.reason == NO_SUCH_PATH and exchange.request.method == "POST"
+    return anyones_error(error) if is_anyones else problem(error)

@@ -211,10 +211,11 @@ def test_a_head_that_cannot_be_read_is_told_in_every_form_at_once(
         response.begin()
         body = json.loads(response.read())
     answer = Answer(response.status, response.reason, {k.lower(): v for k, v in response.getheaders()}, b"")
+    assert (body["status"], body["detail"]) == (response.status, body["message"])
     for form, names in ((JSON, ("code", "message")), (SENTRY, ("detail", "causes"))):
         said = json.dumps({name: body[name] for name in names}).encode()
         form.check_error(structs.replace(answer, body=said), status, told)
-    assert set(body) == {"code", "message", "detail", "causes"}
+    assert set(body) == {"code", "message", "detail", "causes", "type", "title", "status"}
 
 
 def test_a_header_line(strict: Strict) -> None:

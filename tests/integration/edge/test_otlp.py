@@ -224,6 +224,17 @@ def test_no_path_and_no_method_is_redirected(world: World, shop: Shop, path: str
         assert "OTLP goes to /v1/traces" in answer.reason
 
 
+@pytest.mark.clause("OTLP 4b", "OTLP 4c", "OTLP 5b")
+@pytest.mark.parametrize("path", ["/nowhere", "/apps/1/nowhere"])
+def test_json_that_is_posted_to_nowhere_is_told_in_every_form(world: World, shop: Shop, path: str) -> None:
+    answer = send(world.url + path, headers=JSON.headers(shop.key), body=JSON.payload)
+    body = answer.json()
+    assert (answer.status, body["code"], body["status"], body["title"]) == (404, 5, 404, "Not Found")
+    assert body["message"] == body["detail"] == answer.reason
+    assert "OTLP goes to /v1/traces" in answer.reason
+    assert send(world.url + path, method="GET").headers["content-type"] == "application/problem+json"
+
+
 @pytest.mark.clause("OTLP 5c")
 @ENCODINGS
 def test_a_trailing_slash_works_for_metrics_too(world: World, shop: Shop, encoding: str) -> None:
