@@ -80,7 +80,7 @@ def test_what_a_page_of_an_allowed_origin_sends_is_stored(stack: Stack, visits: 
     assert error["tags"]["marker"] == name
     assert error["trace_id"] == trace_id
     # The SDK may add a span for a request of its own.
-    query = "SELECT * FROM spans WHERE trace_id = $1 AND name IN ($2, 'charge') ORDER BY start_ns"
+    query = "SELECT * FROM spans WHERE trace_id = $1 AND name IN ($2, 'charge') ORDER BY parent_span_id NULLS FIRST"
     root, child = stack.database.wait_for(2, query, trace_id, f"checkout {name}")
     assert (root["name"], root["source"], child["source"]) == (f"checkout {name}", "sentry", "sentry")
     assert child["parent_span_id"] == root["span_id"]

@@ -37,7 +37,8 @@ def test_what_the_sdk_sends_is_stored(stack: Stack, app: App, lifecycle: str) ->
     assert attachment["filename"] == "cart.bin"
     assert bytes(attachment["data"]) == bytes(range(256))
 
-    spans = stack.database.wait_for(2, "SELECT * FROM spans WHERE trace_id = $1 ORDER BY start_ns", trace_id)
+    query = "SELECT * FROM spans WHERE trace_id = $1 ORDER BY parent_span_id NULLS FIRST"
+    spans = stack.database.wait_for(2, query, trace_id)
     root, child = spans
     assert {span["environment"] for span in spans} == {app.environments["development"]}
     assert {span["source"] for span in spans} == {"sentry"}
