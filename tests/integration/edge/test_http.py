@@ -128,9 +128,7 @@ def test_a_refused_request_whose_short_body_comes_later_costs_no_connection(worl
 
 
 @pytest.mark.clause("OTLP 14c")
-@pytest.mark.parametrize(
-    ("key", "size_bytes", "status"), [("ak_prod_wrong", 10 * MIB, 401), ("", 10 * MIB, 401), (None, 30 * MIB, 413)]
-)
+@pytest.mark.parametrize(("key", "size_bytes", "status"), [("ak_prod_wrong", 10 * MIB, 401), (None, 30 * MIB, 413)])
 def test_an_early_answer_waits_for_a_client_that_uploads_slowly(
     world: World, shop: Shop, key: str | None, size_bytes: int, status: int
 ) -> None:
@@ -138,7 +136,7 @@ def test_an_early_answer_waits_for_a_client_that_uploads_slowly(
     caller = shop if key is None else Shop(shop.app, key)
     with tap(world.url) as connection:
         connection.sendall(head(PROTOBUF, caller, f"Content-Length: {size_bytes}"))
-        for _ in range(120):
+        for _ in range(80):
             connection.sendall(bytes(64 * 1024))
             time.sleep(0.03)  # the pace of a slow line
         assert answer_of(connection).status == status
