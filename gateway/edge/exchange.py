@@ -6,6 +6,7 @@ from aiohttp import web
 from multidict import CIMultiDict, istr
 
 from gateway.edge.routes import Family, Found
+from gateway.protocols.body import Codec, codec_of
 from gateway.protocols.replies import Reply
 from schemas.environment import Resolution
 from schemas.errors import Malformed
@@ -80,6 +81,10 @@ class Exchange:
         if said.lower() not in _DRY_RUNS:
             raise Malformed("?dryRun is 1 for a dry run, or 0.", reason="bad_dry_run")
         self.is_dry_run = _DRY_RUNS[said.lower()]
+
+    def codec(self, *, lenient: bool) -> Codec:
+        """Answer the content encoding of the body; several lines of it are one list. See `codec_of` for the error."""
+        return codec_of(", ".join(self.request.headers.getall("Content-Encoding", ())), lenient=lenient)
 
     def answer(self, reply: Reply) -> web.Response:
         """Turn a reply into aiohttp's response, with the headers that tell where the request belongs."""

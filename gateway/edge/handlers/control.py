@@ -8,7 +8,6 @@ from gateway.edge.admission import CONTROL_PLANE, Hold
 from gateway.edge.exchange import Exchange
 from gateway.edge.ingest import Ingest
 from gateway.identity.credentials import Headers, control_key, single
-from gateway.protocols.body import codec_of
 from gateway.protocols.replies import Reply, anyones_error, problem
 from schemas.errors import NO_SUCH_PATH, GatewayError, UnsupportedMedia
 
@@ -65,7 +64,7 @@ async def _read(ingest: Ingest, exchange: Exchange, hold: Hold) -> bytes:
             f"The body of a call is JSON, and Content-Type says {content_type[:_SHOWN_MAX_CHARACTERS]!r}. "
             f"Add the header Content-Type: {_JSON}."
         )
-    codec = codec_of(", ".join(headers.getall("Content-Encoding", ())), lenient=False)
+    codec = exchange.codec(lenient=False)
     max_bytes = ingest.limits.control_body_max_bytes
     body = await ingest.reading(exchange, hold).all(max_bytes)
     return ingest.inflate(body, codec, hold, max_bytes=max_bytes)

@@ -5,7 +5,7 @@ from gateway.edge.http2 import advice
 from gateway.edge.ingest import Ingest
 from gateway.identity.credentials import otlp_key, project_of, sentry_key, single, with_dsn
 from gateway.protocols import otlp
-from gateway.protocols.body import Codec, codec_of
+from gateway.protocols.body import Codec
 from gateway.protocols.replies import Reply, otlp_error, otlp_success
 from schemas.errors import GatewayError, UnsupportedMedia
 from schemas.signals import Format, Signal
@@ -35,7 +35,7 @@ async def answer(ingest: Ingest, exchange: Exchange) -> Reply:
     resolution = await ingest.resolve(exchange, *_key_and_channel(exchange), signal)
     if payload_format is None:
         raise UnsupportedMedia("Content-Type must be application/x-protobuf or application/json.")
-    codec = codec_of(", ".join(request.headers.getall("Content-Encoding", ())), lenient=exchange.found.is_of_sentrys)
+    codec = exchange.codec(lenient=exchange.found.is_of_sentrys)
     with ingest.admission.request(resolution.environment_id) as hold:
         body = await ingest.read(exchange, hold)
         data = ingest.inflate(body, codec, hold, max_bytes=ingest.limits.otlp_inflated_max_bytes)

@@ -8,7 +8,7 @@ from gateway.edge.ingest import Ingest
 from gateway.edge.reading import Reading
 from gateway.identity.credentials import project_of, sentry_key, with_dsn
 from gateway.protocols.beginning import Beginning
-from gateway.protocols.body import Codec, codec_of
+from gateway.protocols.body import Codec
 from gateway.protocols.sentry import envelope
 from gateway.protocols.sentry.envelope import Dsn
 from schemas.errors import Malformed, PayloadTooLarge, RateLimited
@@ -43,7 +43,7 @@ async def take(ingest: Ingest, exchange: Exchange, hold: Hold, *, is_envelope: b
     if not is_envelope:
         key = with_dsn(key, None)
     limit = None if key is None else await _resolve(ingest, exchange, hold, key, channel, is_envelope=is_envelope)
-    codec = codec_of(", ".join(request.headers.getall("Content-Encoding", ())), lenient=True)
+    codec = exchange.codec(lenient=True)
     reading = ingest.reading(exchange, hold)
     if key is None:
         beginning = Beginning(codec, envelope.HEADER_MAX_BYTES)

@@ -102,12 +102,14 @@ def _of_json(request: Arrival, limits: Limits) -> Iterator[Part]:
     resources, scopes, items = LEVELS[signal]
     for resource_number, resource in enumerate(children(request.root, resources)):
         place = f"{resources}[{resource_number}]"
-        yield Part(place, resource, may_be_large)
+        if may_be_large:
+            yield Part(place, resource, may_be_large)
         if resource.resource is not None:
             yield Part(f"{place}.resource", resource.resource, may_be_large, _SERVICE)
         for scope_number, scope in enumerate(children(resource, scopes)):
             scope_place = f"{place}.{scopes}[{scope_number}]"
-            yield Part(scope_place, scope, may_be_large)
+            if may_be_large:
+                yield Part(scope_place, scope, may_be_large)
             if scope.scope is not None:
                 yield Part(f"{scope_place}.scope", scope.scope, may_be_large)
             if looks_at_items:
